@@ -1,0 +1,1 @@
+"""What trust is: suites, deterministic encoding, signed objects, certificates; pure, no clock."""

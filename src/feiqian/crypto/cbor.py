@@ -1,0 +1,80 @@
+"""Deterministic CBOR (RFC 8949, 4.2.1): one value, one encoding.
+
+Every structure of Feiqian is an array whose first item is the version, described by a
+`msgspec.Struct` with ``array_like=True``. Arrays of integers, strings and arrays have just one
+encoding when lengths are definite and heads are shortest, so decoding checks canonical form by
+encoding again and comparing. Tags, floats and indefinite lengths have no place and are refused.
+"""
+
+from typing import Any, NoReturn, TypeVar
+
+import cbor2
+import msgspec
+
+from feiqian.outcomes import Outcome, Refusal
+
+T = TypeVar("T")
+
+VERSION = 1
+"""The version of every structure; a structure that changes gets a new one."""
+
+MAX_DEPTH = 12
+"""Deepest nesting that any structure has, with room."""
+
+
+def _refuse_tag(*_: object) -> NoReturn:
+    raise Refusal(Outcome.MALFORMED, "expected no CBOR tag inside a structure")
+
+
+_TAGS = (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 100, 256, 258, 260, 261, 1004, 43000, 55799)
+_SEMANTIC_DECODERS = dict.fromkeys(_TAGS, _refuse_tag)
+
+
+def encode(value: object) -> bytes:
+    """The deterministic encoding of a struct or of plain lists, integers, strings and None."""
+    return cbor2.dumps(msgspec.to_builtins(value, builtin_types=(bytes,)))
+
+
+def decode_plain(data: bytes, *, limit: int) -> list[Any]:
+    """Decode an array that starts with a known version.
+
+    Raises `Refusal`: too_large above `limit` bytes; malformed; unknown_version; not_canonical.
+    """
+    if len(data) > limit:
+        raise Refusal(Outcome.TOO_LARGE, f"expected at most {limit} bytes, got {len(data)}")
+    try:
+        plain = cbor2.loads(
+            data,
+            max_depth=MAX_DEPTH,
+            allow_indefinite=False,
+            semantic_decoders=_SEMANTIC_DECODERS,
+        )
+    except (cbor2.CBORDecodeError, ValueError, OverflowError) as error:
+        raise Refusal(Outcome.MALFORMED, f"expected CBOR: {error}") from error
+    if not isinstance(plain, list) or not plain or type(plain[0]) is not int:
+        raise Refusal(Outcome.MALFORMED, "expected a CBOR array that starts with its version")
+    if plain[0] != VERSION:
+        raise Refusal(Outcome.UNKNOWN_VERSION, f"expected version {VERSION}, got {plain[0]}")
+    if _encode_again(plain) != data:
+        raise Refusal(Outcome.NOT_CANONICAL, "expected the deterministic encoding and no more")
+    return plain
+
+
+def decode(data: bytes, shape: type[T], *, limit: int) -> T:
+    """Decode bytes into `shape`; errors as in `decode_plain`."""
+    return convert(decode_plain(data, limit=limit), shape)
+
+
+def convert(plain: object, shape: type[T]) -> T:
+    """Plain lists into `shape`, every bound of its fields checked; `Refusal` malformed if not."""
+    try:
+        return msgspec.convert(plain, shape, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        raise Refusal(Outcome.MALFORMED, f"{shape.__name__}: {error}") from error
+
+
+def _encode_again(plain: list[Any]) -> bytes:
+    try:
+        return cbor2.dumps(plain)
+    except (cbor2.CBOREncodeError, TypeError, ValueError) as error:
+        raise Refusal(Outcome.MALFORMED, f"expected plain CBOR items: {error}") from error

@@ -1,0 +1,55 @@
+"""Wallet tiers: how much a wallet may hold and pay, by how much is known of its holder (P-03).
+
+The lowest tier needs no identity (managed anonymity) and has no bank account behind it. Limits are
+in minor units; the tier stands in the chip's certificate, so that a chip, its institution and any
+payee apply the same ones.
+"""
+
+from dataclasses import dataclass
+
+from feiqian.outcomes import Outcome, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a tier allows; amounts in minor units."""
+
+    holding_minor: int
+    payment_minor: int
+    offline_payment_minor: int
+    offline_total_minor: int
+    offline_hops: int
+
+
+ANONYMOUS_TIER = 0
+DEFAULT_TIER = 2
+
+TIERS: tuple[Limits, ...] = (
+    Limits(1_000_00, 500_00, 200_00, 500_00, 3),
+    Limits(10_000_00, 5_000_00, 500_00, 1_000_00, 5),
+    Limits(100_000_00, 50_000_00, 1_000_00, 5_000_00, 8),
+    Limits(10_000_000_00, 5_000_000_00, 10_000_00, 50_000_00, 8),
+)
+"""By tier number: anonymous, identified remotely, identified with an account, merchant."""
+
+
+def limits_of(tier: int) -> Limits:
+    """The limits of `tier`; `Refusal` malformed when there is no such tier."""
+    if not 0 <= tier < len(TIERS):
+        raise Refusal(Outcome.MALFORMED, f"expected a tier from 0 to {len(TIERS) - 1}, got {tier}")
+    return TIERS[tier]
+
+
+def check_payment(limits: Limits, amount_minor: int) -> None:
+    """Raise `Refusal` over_payment_limit above what may be paid at once."""
+    if amount_minor > limits.payment_minor:
+        raise Refusal(Outcome.OVER_PAYMENT_LIMIT, f"expected at most {limits.payment_minor}")
+
+
+def check_holding(limits: Limits, held_minor: int, added_minor: int) -> None:
+    """Raise `Refusal` over_holding_limit when `added_minor` would exceed what may be held."""
+    if held_minor + added_minor > limits.holding_minor:
+        raise Refusal(
+            Outcome.OVER_HOLDING_LIMIT,
+            f"expected to hold at most {limits.holding_minor}, would be {held_minor + added_minor}",
+        )

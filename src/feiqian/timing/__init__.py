@@ -1,0 +1,1 @@
+"""What a moment is and how certain it is; pure, no clock."""
