@@ -1,0 +1,1 @@
+"""The only input and output: each adapter fulfils one port with one real medium."""

@@ -1,0 +1,1 @@
+"""Sans-I/O machines: message, chip reply and time in; message, chip command, timer and event out."""

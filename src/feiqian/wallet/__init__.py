@@ -1,0 +1,1 @@
+"""A wallet: the client side of every payment, and the host of one security chip."""
