@@ -1,0 +1,80 @@
+# One command per task; each works on a fresh clone with Python 3.11, make and a package index.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/sh
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/ready
+# Without a path, so that another project's settings cannot redirect what is imported or installed.
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONUSERBASE PIP_PREFIX PIP_TARGET PIP_USER
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 22
+
+.PHONY: demo
+demo: $(READY) ## run every party and every flow in one process, and say what happens
+	$(VENV)/bin/feiqian demo
+
+.PHONY: test
+test: $(READY) ## run all tests
+	$(PYTHON) -m pytest
+
+.PHONY: lint
+lint: $(READY) ## check style, form, types and floors
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy src tests $(wildcard bench)
+	$(VENV)/bin/lint-imports
+
+.PHONY: features
+features: $(READY) ## run all tests, then print how many prove each feature row
+	$(PYTHON) -m pytest -q --features
+
+.PHONY: bench
+bench: $(READY) ## run the benchmarks, or one: make bench ONLY=name
+	$(PYTHON) -m bench $(ONLY)
+
+.PHONY: simulate
+simulate: $(READY) ## run the simulated world, or replay one: make simulate SEED=7
+	$(VENV)/bin/feiqian simulate $(if $(SEED),--seed $(SEED))
+
+.PHONY: format
+format: $(READY) ## sort imports and format the code
+	$(VENV)/bin/ruff check --select I --fix .
+	$(VENV)/bin/ruff format .
+
+.PHONY: docs-features
+docs-features: $(READY) ## write docs/features.md anew from the catalogue
+	$(PYTHON) -m feiqian.testing.catalogue > docs/features.md
+
+# Allow newer versions with: make lock UPGRADE=--upgrade
+.PHONY: lock
+lock: $(VENV)/locked ## resolve pyproject.toml into requirements.lock
+	CUSTOM_COMPILE_COMMAND="make lock" $(PYTHON) -m piptools compile --quiet $(UPGRADE) \
+		--extra dev --extra sm --generate-hashes --strip-extras --allow-unsafe \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements.lock pyproject.toml
+
+.PHONY: clean
+clean: ## remove the environment and everything generated
+	rm -rf $(VENV) build dist src/*.egg-info .import_linter_cache .hypothesis .mypy_cache \
+		.pytest_cache .ruff_cache
+	find src tests $(wildcard bench) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: made anew when the lock changes; the project is linked in, not copied.
+$(VENV)/locked: requirements.lock tools/make-venv
+	tools/make-venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements.lock
+	touch $@
+
+$(READY): $(VENV)/locked pyproject.toml
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--editable .
+	$(PYTHON) -m pip --quiet check
+	touch $@
