@@ -1,0 +1,226 @@
+"""HTTP servers: CBOR between the parties, JSON for operators, one error shape in both.
+
+A party hands over functions of bytes (CBOR) or of structs (JSON); everything about HTTP, limits on
+what a stranger sends, and the OpenAPI 3.1 description of the JSON side is made here.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from feiqian import __version__
+from feiqian.adapters.http_errors import STATUS, status_of
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.wire.envelope import encode_message
+from feiqian.wire.payment import Refused
+
+CBOR = "application/cbor"
+JSON = "application/json"
+MAX_JSON_BYTES = 65_536
+MAX_CONNECTIONS = 2_048
+KEEP_ALIVE_S = 60
+SHUTDOWN_S = 10
+
+log = structlog.get_logger("http")
+
+
+class ErrorDocument(msgspec.Struct, frozen=True):
+    """The one error shape in JSON."""
+
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CborEndpoint:
+    """`POST path`: bytes in, bytes out."""
+
+    path: str
+    handle: Callable[[bytes], Awaitable[bytes]]
+    limit: int
+    """Most bytes of a request's body."""
+
+
+@dataclass(frozen=True, slots=True)
+class CborDocument:
+    """`GET path`: bytes that anybody may read."""
+
+    path: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One JSON operation for operators and integrators; needs the operator's token."""
+
+    method: str
+    path: str
+    summary: str
+    handle: Callable[[Any], Awaitable[msgspec.Struct]]
+    answer: type[msgspec.Struct]
+    body: type[msgspec.Struct] | None = None
+    """None for GET; `handle` then gets None."""
+
+
+def build_app(
+    name: str,
+    endpoints: Sequence[CborEndpoint],
+    documents: Sequence[CborDocument],
+    operations: Sequence[Operation],
+    operator_token: str,
+) -> Starlette:
+    """The ASGI application of one party."""
+    description = msgspec.json.encode(describe(name, operations))
+    routes = [_cbor_route(endpoint) for endpoint in endpoints]
+    routes += [_document_route(document) for document in documents]
+    routes += [_operation_route(operation, operator_token) for operation in operations]
+    routes.append(Route("/health", _constant(msgspec.json.encode({"name": name})), methods=["GET"]))
+    routes.append(Route("/api/openapi.json", _constant(description), methods=["GET"]))
+    return Starlette(routes=routes)
+
+
+async def serve(app: Starlette, host: str, port: int) -> None:
+    """Serve `app` until SIGTERM or SIGINT; open requests are finished first."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="none",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        lifespan="off",
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+    await uvicorn.Server(config).serve()
+
+
+def describe(name: str, operations: Sequence[Operation]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the JSON operations."""
+    types = {operation.answer for operation in operations} | {ErrorDocument}
+    types |= {operation.body for operation in operations if operation.body is not None}
+    ordered = sorted(types, key=lambda cls: cls.__name__)
+    schemas, components = msgspec.json.schema_components(
+        ordered, ref_template="#/components/schemas/{name}"
+    )
+    reference = dict(zip(ordered, schemas, strict=True))
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(
+            operation, reference
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Feiqian: {name}", "version": __version__},
+        "security": [{"operator": []}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"operator": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _described(operation: Operation, reference: dict[type, Any]) -> dict[str, Any]:
+    def content(cls: type) -> dict[str, Any]:
+        return {"content": {JSON: {"schema": reference[cls]}}}
+
+    errors = {str(status): HTTPStatus(status).phrase for status in {400, 401, *STATUS.values()}}
+    responses: dict[str, Any] = {
+        "200": {"description": "Done, or done before", **content(operation.answer)}
+    }
+    for status, phrase in sorted(errors.items()):
+        responses[status] = {"description": phrase, **content(ErrorDocument)}
+    described = {
+        "summary": operation.summary,
+        "operationId": f"{operation.method.lower()}{operation.path.replace('/', '_')}",
+        "responses": responses,
+    }
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, **content(operation.body)}
+    return described
+
+
+def _cbor_route(endpoint: CborEndpoint) -> Route:
+    async def handle(request: Request) -> Response:
+        try:
+            body = await _read_body(request, endpoint.limit)
+            return Response(await endpoint.handle(body), media_type=CBOR)
+        except Refusal as refusal:
+            log.info("refused", path=endpoint.path, outcome=refusal.outcome, detail=refusal.detail)
+            refused = encode_message(Refused(refusal.outcome, refusal.detail[:300]))
+            return Response(refused, status_code=status_of(refusal.outcome), media_type=CBOR)
+
+    return Route(endpoint.path, handle, methods=["POST"])
+
+
+def _document_route(document: CborDocument) -> Route:
+    async def handle(_: Request) -> Response:
+        return Response(document.read(), media_type=CBOR)
+
+    return Route(document.path, handle, methods=["GET"])
+
+
+def _operation_route(operation: Operation, token: str) -> Route:
+    async def handle(request: Request) -> Response:
+        if not _is_operator(request, token):
+            document = ErrorDocument(Outcome.BAD_SIGNATURE, "expected the operator's bearer token")
+            return Response(msgspec.json.encode(document), status_code=401, media_type=JSON)
+        try:
+            body = await _read_json(request, operation.body)
+            return Response(msgspec.json.encode(await operation.handle(body)), media_type=JSON)
+        except Refusal as refusal:
+            log.info("refused", path=operation.path, outcome=refusal.outcome, detail=refusal.detail)
+            document = ErrorDocument(refusal.outcome, refusal.detail)
+            return Response(
+                msgspec.json.encode(document),
+                status_code=status_of(refusal.outcome),
+                media_type=JSON,
+            )
+
+    return Route(operation.path, handle, methods=[operation.method])
+
+
+def _constant(body: bytes) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(_: Request) -> Response:
+        return Response(body, media_type=JSON)
+
+    return handle
+
+
+def _is_operator(request: Request, token: str) -> bool:
+    given = request.headers.get("authorization", "")
+    return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+
+
+async def _read_json(request: Request, shape: type[msgspec.Struct] | None) -> Any:
+    if shape is None:
+        return None
+    body = await _read_body(request, MAX_JSON_BYTES)
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.DecodeError as error:
+        raise Refusal(Outcome.MALFORMED, f"{shape.__name__}: {error}") from error
+
+
+async def _read_body(request: Request, limit: int) -> bytes:
+    chunks, length = [], 0
+    async for chunk in request.stream():
+        length += len(chunk)
+        if length > limit:
+            raise Refusal(Outcome.TOO_LARGE, f"expected at most {limit} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)

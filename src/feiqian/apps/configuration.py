@@ -1,0 +1,72 @@
+"""Configuration files: TOML into checked structs; paths in them are relative to the file."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from feiqian.crypto.certificates import InstitutionCode
+from feiqian.outcomes import Outcome, Refusal
+
+C = TypeVar("C", bound=msgspec.Struct)
+
+
+class CentralConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`central.toml`: how the platform runs."""
+
+    suite: str
+    host: str
+    port: int
+    database: str
+    key_file: str
+    """The root's private key, 32 bytes in hexadecimal, mode 0600."""
+    root_file: str
+    """The root certificate (COSE)."""
+    operator_token_file: str
+
+
+class InstitutionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`institution.toml`: how an operating institution runs."""
+
+    suite: str
+    code: InstitutionCode
+    host: str
+    port: int
+    central_url: str
+    database: str
+    key_file: str
+    root_file: str
+    operator_token_file: str
+    opening_balance_minor: int = 0
+    """What a new bank account starts with: for trial networks; 0 in earnest."""
+
+
+def load(path: Path, shape: type[C]) -> C:
+    """Read a configuration file. `Refusal` malformed says what was expected where."""
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=shape)
+    except FileNotFoundError:
+        raise Refusal(Outcome.MALFORMED, f"expected a configuration file at {path}") from None
+    except msgspec.DecodeError as error:
+        raise Refusal(Outcome.MALFORMED, f"{path}: {error}") from error
+
+
+def write_toml(path: Path, value: msgspec.Struct) -> None:
+    """Write a configuration file."""
+    path.write_bytes(msgspec.toml.encode(value))
+
+
+def write_secret(path: Path, secret: str) -> None:
+    """Write a secret that only this user can read."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(secret + "\n", encoding="ascii")
+
+
+def read_secret(path: Path) -> str:
+    """Read a secret; `Refusal` malformed when it is missing or others can read it."""
+    if not path.is_file():
+        raise Refusal(Outcome.MALFORMED, f"expected a secret in {path}")
+    if path.stat().st_mode & 0o077:
+        raise Refusal(Outcome.MALFORMED, f"expected {path} to be readable by its owner alone")
+    return path.read_text(encoding="ascii").strip()
