@@ -240,6 +240,14 @@ class SettleResult(Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     claims: Annotated[tuple[SettledClaim, ...], Meta(max_length=256)]
 
 
+class SettledPair(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What a debtor has settled with a creditor in all; only grows."""
+
+    debtor: InstitutionCode
+    creditor: InstitutionCode
+    settled_total_minor: AmountOrZeroMinor
+
+
 class PositionResult(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """An institution's standing at the platform."""
 
@@ -250,3 +258,5 @@ class PositionResult(Struct, frozen=True, array_like=True, forbid_unknown_fields
     """Claimed by this institution, not settled yet."""
     owes_minor: AmountOrZeroMinor
     """Claimed from this institution, not settled yet."""
+    settled: Annotated[tuple[SettledPair, ...], Meta(max_length=512)]
+    """Every pair that this institution is one side of: both sides book settlement from here."""
