@@ -1,9 +1,9 @@
 """Deterministic CBOR (RFC 8949, 4.2.1): one value, one encoding.
 
 Every structure of Feiqian is an array whose first item is the version, described by a
-`msgspec.Struct` with ``array_like=True``. Arrays of integers, strings and arrays have just one
-encoding when lengths are definite and heads are shortest, so decoding checks canonical form by
-encoding again and comparing. Tags, floats and indefinite lengths have no place and are refused.
+`msgspec.Struct` with ``array_like=True``. Decoding checks canonical form by encoding the struct
+again and comparing, so for every value there is exactly one accepted encoding, whatever a decoder
+would tolerate. Tags, floats, maps and indefinite lengths have no place and are refused.
 """
 
 from typing import Any, NoReturn, TypeVar
@@ -26,6 +26,7 @@ def _refuse_tag(*_: object) -> NoReturn:
     raise Refusal(Outcome.MALFORMED, "expected no CBOR tag inside a structure")
 
 
+# The tags cbor2 decodes by itself would otherwise run code (dates, numbers, patterns, references).
 _TAGS = (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 100, 256, 258, 260, 261, 1004, 43000, 55799)
 _SEMANTIC_DECODERS = dict.fromkeys(_TAGS, _refuse_tag)
 
@@ -35,10 +36,10 @@ def encode(value: object) -> bytes:
     return cbor2.dumps(msgspec.to_builtins(value, builtin_types=(bytes,)))
 
 
-def decode_plain(data: bytes, *, limit: int) -> list[Any]:
-    """Decode an array that starts with a known version.
+def read_array(data: bytes, *, limit: int) -> list[Any]:
+    """Read an array that starts with a known version; its canonical form is not checked yet.
 
-    Raises `Refusal`: too_large above `limit` bytes; malformed; unknown_version; not_canonical.
+    Raises `Refusal`: too_large above `limit` bytes; malformed; unknown_version.
     """
     if len(data) > limit:
         raise Refusal(Outcome.TOO_LARGE, f"expected at most {limit} bytes, got {len(data)}")
@@ -46,7 +47,7 @@ def decode_plain(data: bytes, *, limit: int) -> list[Any]:
         plain = cbor2.loads(
             data,
             max_depth=MAX_DEPTH,
-            allow_indefinite=False,
+            tag_hook=_refuse_tag,
             semantic_decoders=_SEMANTIC_DECODERS,
         )
     except (cbor2.CBORDecodeError, ValueError, OverflowError) as error:
@@ -55,14 +56,17 @@ def decode_plain(data: bytes, *, limit: int) -> list[Any]:
         raise Refusal(Outcome.MALFORMED, "expected a CBOR array that starts with its version")
     if plain[0] != VERSION:
         raise Refusal(Outcome.UNKNOWN_VERSION, f"expected version {VERSION}, got {plain[0]}")
-    if _encode_again(plain) != data:
-        raise Refusal(Outcome.NOT_CANONICAL, "expected the deterministic encoding and no more")
     return plain
 
 
 def decode(data: bytes, shape: type[T], *, limit: int) -> T:
-    """Decode bytes into `shape`; errors as in `decode_plain`."""
-    return convert(decode_plain(data, limit=limit), shape)
+    """Decode bytes into `shape`, every bound of its fields checked.
+
+    Raises `Refusal`: too_large above `limit` bytes; malformed; unknown_version; not_canonical.
+    """
+    value = convert(read_array(data, limit=limit), shape)
+    check_canonical(encode(value), data)
+    return value
 
 
 def convert(plain: object, shape: type[T]) -> T:
@@ -73,8 +77,7 @@ def convert(plain: object, shape: type[T]) -> T:
         raise Refusal(Outcome.MALFORMED, f"{shape.__name__}: {error}") from error
 
 
-def _encode_again(plain: list[Any]) -> bytes:
-    try:
-        return cbor2.dumps(plain)
-    except (cbor2.CBOREncodeError, TypeError, ValueError) as error:
-        raise Refusal(Outcome.MALFORMED, f"expected plain CBOR items: {error}") from error
+def check_canonical(canonical: bytes, data: bytes) -> None:
+    """Raise `Refusal` not_canonical unless `data` is what encoding its value gives."""
+    if canonical != data:
+        raise Refusal(Outcome.NOT_CANONICAL, "expected the deterministic encoding and no more")

@@ -15,16 +15,17 @@ from feiqian.crypto import cose
 from feiqian.crypto.signed import SignedKind
 from feiqian.crypto.suites import Suite
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.timing.moment import MAX_MS
+from feiqian.timing.moment import Milliseconds
 
 MAX_CERTIFICATE_BYTES = 256
 PLATFORM = "platform"
 
-InstitutionCode = Annotated[str, Meta(pattern="^[A-Z0-9]{1,11}$")]
-WalletNumber = Annotated[str, Meta(pattern="^[A-Z0-9]{1,11}-[A-Z0-9]{4,12}$")]
-Name = Annotated[str, Meta(min_length=1, max_length=24, pattern="^[A-Za-z0-9-]+$")]
+# \Z and not $, which would let a line feed through at the end.
+InstitutionCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,11}\Z")]
+WalletNumber = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,11}-[A-Z0-9]{4,12}\Z")]
+Name = Annotated[str, Meta(min_length=1, max_length=24, pattern=r"^[A-Za-z0-9-]+\Z")]
 PublicKey = Annotated[bytes, Meta(min_length=33, max_length=33)]
-UnixMs = Annotated[int, Meta(ge=0, le=MAX_MS)]
+UnixMs = Milliseconds
 
 
 class Role(IntEnum):

@@ -6,6 +6,7 @@ signature over one kind never passes for another; it costs no bytes. The form is
 byte, hence reading it needs no CBOR decoder and every deviation is refused.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +17,16 @@ _TAGGED_ARRAY = b"\xd2\x84"
 _EMPTY_MAP = b"\xa0"
 _SIGNATURE_HEAD = b"\x58\x40"
 _CONTEXT = b"\x84\x6aSignature1"
+
+_LENGTH_WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
+_RESERVED_LENGTHS = (28, 29, 30)
+_INDEFINITE = 31
+_ANY_ALGORITHM = re.compile(
+    # A byte string holding {1: integer of one, two, three, five or nine bytes}, then an empty map.
+    rb"(?:\x43\xa1\x01[\x00-\x17\x20-\x37]|\x44\xa1\x01[\x18\x38].|\x45\xa1\x01[\x19\x39].{2}"
+    rb"|\x47\xa1\x01[\x1a\x3a].{4}|\x4b\xa1\x01[\x1b\x3b].{8})\xa0",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,13 @@ def sign(suite: Suite, key: PrivateKey, domain: bytes, payload: bytes) -> bytes:
 
 def assemble(suite: Suite, payload: bytes, signature: bytes) -> bytes:
     """The COSE_Sign1 of a payload and a signature that was made elsewhere (64 bytes)."""
-    return _head(suite.algorithm) + _byte_string_head(len(payload)) + payload + _SIGNATURE_HEAD + signature
+    return (
+        _head(suite.algorithm)
+        + _byte_string_head(len(payload))
+        + payload
+        + _SIGNATURE_HEAD
+        + signature
+    )
 
 
 def parse(suite: Suite, raw: bytes, *, limit: int) -> Sign1:
@@ -47,7 +64,7 @@ def parse(suite: Suite, raw: bytes, *, limit: int) -> Sign1:
         raise Refusal(Outcome.TOO_LARGE, f"expected at most {limit} bytes, got {len(raw)}")
     head = _head(suite.algorithm)
     if not raw.startswith(head):
-        _explain_head(raw, head)
+        raise _wrong_head(raw, head)
     start, length = _read_byte_string_head(raw, len(head))
     end = start + length
     tail = raw[end:]
@@ -112,18 +129,21 @@ def _read_byte_string_head(raw: bytes, at: int) -> tuple[int, int]:
     if at >= len(raw) or raw[at] >> 5 != 2:
         raise Refusal(Outcome.MALFORMED, "expected the payload as a byte string")
     short = raw[at] & 0x1F
-    width = {24: 1, 25: 2, 26: 4}.get(short, 0)
-    length = int.from_bytes(raw[at + 1 : at + 1 + width], "big") if width else short
-    if _byte_string_head(length) != raw[at : at + 1 + width]:
-        raise Refusal(Outcome.NOT_CANONICAL, "expected the shortest definite payload length")
-    return at + 1 + width, length
+    if short == _INDEFINITE:
+        raise Refusal(Outcome.NOT_CANONICAL, "expected a definite payload length")
+    start = at + 1 + _LENGTH_WIDTHS.get(short, 0)
+    length = int.from_bytes(raw[at + 1 : start], "big") if start > at + 1 else short
+    if start + length > len(raw) or short in _RESERVED_LENGTHS:
+        raise Refusal(Outcome.MALFORMED, "expected a payload within the message")
+    if _byte_string_head(length) != raw[at:start]:
+        raise Refusal(Outcome.NOT_CANONICAL, "expected the shortest payload length")
+    return start, length
 
 
-def _explain_head(raw: bytes, head: bytes) -> None:
-    if raw[:2] != _TAGGED_ARRAY:
-        raise Refusal(Outcome.MALFORMED, "expected a tagged COSE_Sign1 array of four")
-    if raw[3:5] == b"\xa1\x01":
-        raise Refusal(Outcome.UNKNOWN_SUITE, "expected this network's signature algorithm alone")
-    raise Refusal(
-        Outcome.MALFORMED, f"expected the header bytes {head.hex()}, got {raw[: len(head)].hex()}"
-    )
+def _wrong_head(raw: bytes, head: bytes) -> Refusal:
+    """Tell another algorithm, a well-formed header, from bytes that are no COSE_Sign1 of ours."""
+    if not raw.startswith(_TAGGED_ARRAY):
+        return Refusal(Outcome.MALFORMED, "expected a tagged COSE_Sign1 array of four")
+    if _ANY_ALGORITHM.match(raw, len(_TAGGED_ARRAY)):
+        return Refusal(Outcome.UNKNOWN_SUITE, "expected this network's signature algorithm")
+    return Refusal(Outcome.MALFORMED, f"expected the header {head.hex()}, algorithm alone")

@@ -43,7 +43,7 @@ class Directory(Struct, frozen=True, array_like=True, forbid_unknown_fields=True
     """The payload of the platform's directory."""
 
     version: int
-    number: Annotated[int, Meta(ge=1)]
+    number: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     issued_at_ms: UnixMs
     institutions: Annotated[tuple[DirectoryEntry, ...], Meta(max_length=MAX_INSTITUTIONS)]
 
@@ -79,6 +79,8 @@ class TrustStore:
         if directory.number <= self._number:
             return False
         institutions = {entry.code: self._institution(entry) for entry in directory.institutions}
+        if len(institutions) != len(directory.institutions):
+            raise Refusal(Outcome.MALFORMED, "expected each institution once")
         self._institutions = institutions
         self._urls = {entry.code: entry.url for entry in directory.institutions}
         self._number = directory.number

@@ -28,9 +28,11 @@ def parse_amount(text: str) -> int:
     if match is None:
         raise Refusal(Outcome.MALFORMED, f"expected an amount such as 12.50, got {text[:40]!r}")
     whole, fraction = match.group(1), (match.group(2) or "").ljust(MINOR_DIGITS, "0")
-    amount_minor = int(whole) * 10**MINOR_DIGITS + int(fraction)
+    amount_minor: int = int(whole) * 10**MINOR_DIGITS + int(fraction)
     if not 1 <= amount_minor <= MAX_AMOUNT_MINOR:
-        raise Refusal(Outcome.MALFORMED, "expected an amount above zero")
+        raise Refusal(
+            Outcome.MALFORMED, f"expected more than zero, at most {MAX_AMOUNT_MINOR} minor units"
+        )
     return amount_minor
 
 

@@ -114,5 +114,7 @@ def verify_links(
     for consumed, transfer in steps:
         chip = chips.get(consumed.owner)
         if chip is None:
-            raise Refusal(Outcome.WRONG_OWNER, "expected the certificate of each owner in the chain")
+            raise Refusal(
+                Outcome.WRONG_OWNER, "expected the certificate of each owner in the chain"
+            )
         verify_transfer(trust.suite, chip.value.public_key, transfer)

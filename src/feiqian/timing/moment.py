@@ -4,17 +4,22 @@ All moments are Unix milliseconds, UTC. A decision that depends on time uses the
 that an uncertain clock can delay but never decide wrongly.
 """
 
+from typing import Annotated
+
 import msgspec
 
 MAX_MS = 2**53 - 1
 """Largest value a moment may take, so that every JSON reader keeps it exact."""
 
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=MAX_MS)]
+"""Since 1970, or of a duration."""
+
 
 class Moment(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A point in time and its uncertainty, both in milliseconds."""
 
-    midpoint_ms: int
-    radius_ms: int = 0
+    midpoint_ms: Milliseconds
+    radius_ms: Milliseconds = 0
 
     @property
     def earliest_ms(self) -> int:

@@ -45,10 +45,12 @@ def decode_message(data: bytes, *expected: type[M], limit: int = MAX_MESSAGE_BYT
 
     Raises `Refusal`: too_large, malformed, unknown_version, not_canonical.
     """
-    plain = cbor.decode_plain(data, limit=limit)
+    plain = cbor.read_array(data, limit=limit)
     kind = plain[1] if len(plain) > 1 and type(plain[1]) is int else None
     for cls in expected:
         if _KINDS[cls] == kind:
-            return cbor.convert(plain[2:], cls)
+            value = cbor.convert(plain[2:], cls)
+            cbor.check_canonical(encode_message(value), data)
+            return value
     names = " or ".join(cls.__name__ for cls in expected)
     raise Refusal(Outcome.MALFORMED, f"expected {names}, got message kind {kind}")

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from feiqian.crypto.certificates import InstitutionCode, Name, PublicKey, UnixMs
 from feiqian.crypto.signed import SignedKind
-from feiqian.money.amounts import AmountMinor, AmountOrZeroMinor
+from feiqian.money.amounts import MAX_AMOUNT_MINOR, AmountMinor, AmountOrZeroMinor
 from feiqian.money.identifiers import Identifier
 from feiqian.outcomes import Outcome
 from feiqian.wire.payment import (
@@ -180,7 +180,7 @@ class AccountResult(Struct, frozen=True, array_like=True, forbid_unknown_fields=
     version: int
     account: Annotated[str, Meta(max_length=24)]
     balance_minor: AmountOrZeroMinor
-    issued_sequence: Annotated[int, Meta(ge=0)]
+    issued_sequence: Annotated[int, Meta(ge=0, le=2**32 - 1)]
     """Sequence of the last currency issued to this chip."""
 
 
@@ -196,10 +196,10 @@ class IssuanceOrder(Struct, frozen=True, array_like=True, forbid_unknown_fields=
     """What the platform signs for issue and return: evidence for both sides and the auditor."""
 
     version: int
-    number: Annotated[int, Meta(ge=1)]
+    number: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     """Of this institution's orders, without gaps."""
     institution: InstitutionCode
-    amount_minor: int
+    amount_minor: Annotated[int, Meta(ge=-MAX_AMOUNT_MINOR, le=MAX_AMOUNT_MINOR)]
     """Positive for issue, negative for return."""
     authorised_minor: AmountOrZeroMinor
     """What the institution may have issued after this order and all settlements before it."""
@@ -220,7 +220,9 @@ class SettleBody(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     """Claim what others owe: the latest signed obligation statement of each debtor (P-05)."""
 
     version: int
-    statements: Annotated[tuple[bytes, ...], Meta(min_length=1, max_length=256)]
+    statements: Annotated[
+        tuple[Annotated[bytes, Meta(max_length=256)], ...], Meta(min_length=1, max_length=256)
+    ]
 
 
 class SettledClaim(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
