@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from feiqian.crypto.suites import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, PrivateKey
+from feiqian.crypto.suites import PUBLIC_KEY_BYTES, SECRET_BYTES, SIGNATURE_BYTES, PrivateKey
 from feiqian.outcomes import Outcome, Refusal
 
 LOADED_KEYS = 65_536
@@ -63,6 +63,8 @@ class P256:
 
     def load(self, secret: bytes) -> PrivateKey:
         """The key of a scalar; `ValueError` when it is out of range."""
+        if len(secret) != SECRET_BYTES:
+            raise ValueError(f"expected a scalar of {SECRET_BYTES} bytes")
         return P256PrivateKey(ec.derive_private_key(int.from_bytes(secret, "big"), _CURVE))
 
     def verify(self, public: bytes, signature: bytes, message: bytes) -> None:
