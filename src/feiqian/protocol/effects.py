@@ -1,0 +1,169 @@
+"""What a machine wants done: values that the driver carries out through the ports, in order.
+
+In one step a machine asks for at most one thing that has an answer (chip, server, record, approval)
+and it asks for that last, so what must be durable first is durable first. A `Record` is what a
+wallet must be able to read back after a crash; every one of them names its session by nonce.
+"""
+
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from feiqian.chip.commands import Command, Pay
+from feiqian.outcomes import Outcome
+from feiqian.wire.payment import PaymentConfirmed, PaymentRequest, PaymentResult
+
+
+# Records -----------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class OfferMade:
+    """Payee: our chip opened this session (the signed offer)."""
+
+    nonce: bytes
+    offer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTaken:
+    """Payee: this request was handed to us and passed its checks."""
+
+    nonce: bytes
+    request: PaymentRequest
+    amount_minor: int
+    payer: str
+    """The paying wallet's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTaken:
+    """Payee: our manager issued the second currency."""
+
+    nonce: bytes
+    result: PaymentResult
+
+
+@dataclass(frozen=True, slots=True)
+class CurrenciesTaken:
+    """Payee: currencies issued to us earlier, fetched because the chip wants them first."""
+
+    nonce: bytes
+    currencies: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentIntended:
+    """Payer: the very command that our chip is about to get."""
+
+    pay: Pay
+    payee_certificate: bytes
+    by_identifier: bool
+
+    @property
+    def nonce(self) -> bytes:
+        """The payee's session."""
+        return self.pay.nonce
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentSigned:
+    """Payer: the value has left our chip; these exact messages carry it."""
+
+    nonce: bytes
+    request: PaymentRequest
+    full: PaymentRequest
+    """The same transfers with all history; equal to `request` unless that went by identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEnded:
+    """Payer: the payee's manager confirmed; only renewals that verify are left in the message."""
+
+    nonce: bytes
+    confirmed: PaymentConfirmed
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRefused:
+    """Either: it ended for good and no value moved."""
+
+    nonce: bytes
+    outcome: Outcome
+    detail: str
+
+
+Record = (
+    OfferMade
+    | RequestTaken
+    | ResultTaken
+    | CurrenciesTaken
+    | PaymentIntended
+    | PaymentSigned
+    | PaymentEnded
+    | SessionRefused
+)
+
+
+# Effects -----------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Hand a message to the link; a loss becomes the fact `LinkLost`."""
+
+    message: Struct
+
+
+@dataclass(frozen=True, slots=True)
+class PerformOnChip:
+    """Give the chip a command."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class AskServer:
+    """Post a body to an institution's path, such as ``/v1/payments``."""
+
+    institution: str
+    path: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Make a record durable."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Ask the holder whether to pay this."""
+
+    amount_minor: int
+    payee: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Say `TimerExpired` after so long without another fact; replaces the timer before."""
+
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The session is over for this run.
+
+    `outcome` accepted: done. In `outcomes.UNDECIDED`: value may have moved, resume it later from
+    the records. Anything else: refused, no value moved.
+    """
+
+    outcome: Outcome
+    detail: str
+    amount_minor: int = 0
+    peer: str = ""
+    """The other wallet's number, once known."""
+    loaded: bool = True
+    """Payee: whether the chip holds the new currency already; if not, synchronising loads it."""
+
+
+Effect = Send | PerformOnChip | AskServer | Keep | Approve | SetTimer | Finish

@@ -1,0 +1,277 @@
+"""The payee's machine: open the session, check the request, have it cashed, load, confirm.
+
+The payee needs no PIN: receiving is free. Only fetching currencies that the chip missed earlier is a
+signed request and wants an unlocked chip; without it the new currency waits for synchronising.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from feiqian.chip.commands import Load, MakeOffer, OfferAnswer, SignedRequestAnswer, SignRequest
+from feiqian.crypto.cbor import VERSION, encode
+from feiqian.crypto.certificates import SignedCertificate
+from feiqian.crypto.trust import TrustStore
+from feiqian.money.transfer import SignedTransfer
+from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
+from feiqian.protocol.answers import REQUESTS_PATH, read_answer
+from feiqian.protocol.checks import (
+    Agreement,
+    check_issued,
+    check_request,
+    check_result,
+    payer_of,
+    paying_transfers,
+)
+from feiqian.protocol.effects import (
+    AskServer,
+    CurrenciesTaken,
+    Effect,
+    Keep,
+    OfferMade,
+    PerformOnChip,
+    RequestTaken,
+    ResultTaken,
+    Send,
+    SessionRefused,
+    SetTimer,
+)
+from feiqian.protocol.facts import Fact
+from feiqian.protocol.machine import MAX_DETAIL, PaymentMachine, known
+from feiqian.protocol.payment import OFFER_VALID_MS, PAYMENTS_PATH, Event, Role
+from feiqian.timing.moment import Moment
+from feiqian.wire.envelope import decode_message, encode_message
+from feiqian.wire.payment import (
+    OFFER,
+    Offer,
+    OfferMessage,
+    PaymentConfirmed,
+    PaymentRequest,
+    PaymentResult,
+    Refused,
+)
+from feiqian.wire.requests import Action, IssuedBody, IssuedResult, Request
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierSession:
+    """A session we opened before: a payer may still present its request over a later link."""
+
+    offer: Offer
+    confirmed: PaymentConfirmed | None
+    """What we answered, once our manager had confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayeeSetup:
+    """What a payee brings to a session."""
+
+    trust: TrustStore
+    certificate: SignedCertificate
+    """Of our own chip."""
+    loaded_sequence: int
+    """Of the last currency that the chip holds or held."""
+    fetch_id: bytes
+    """16 fresh bytes, should missing currencies have to be asked for."""
+    amount_minor: int | None = None
+    """None: the payer sets the amount (C-02)."""
+    earlier: Mapping[bytes, EarlierSession] = field(default_factory=dict)
+    """By nonce."""
+
+
+class PayeeMachine(PaymentMachine):
+    """The payee's side; `past` continues from a request that was kept but not answered."""
+
+    ROLE: ClassVar = Role.PAYEE
+
+    def __init__(self, setup: PayeeSetup, past: RequestTaken | None = None) -> None:
+        super().__init__()
+        self._setup = setup
+        self._past = past
+        self._offer_raw = b""
+        self._offer: Offer | None = None
+        self._taken: RequestTaken | None = past
+        self._result: PaymentResult | None = None
+        self._to_load: dict[int, bytes] = {}
+        self._missing: tuple[bytes, ...] = ()
+        self._signed_fetch = b""
+        self._asked_missing = False
+        self._loaded = False
+        self._repeated: PaymentConfirmed | None = None
+        if past is not None:
+            self.peer, self.amount_minor = past.payer, past.amount_minor
+
+    @property
+    def agreement(self) -> Agreement:
+        """What was agreed."""
+        taken = known(self._taken)
+        return Agreement(taken.nonce, self._setup.certificate, taken.amount_minor)
+
+    @property
+    def _institution(self) -> str:
+        return self._setup.certificate.value.issuer
+
+    @property
+    def _transfers(self) -> tuple[SignedTransfer, ...]:
+        return paying_transfers(self._setup.trust.suite, known(self._taken).request)
+
+    # Judgements ----------------------------------------------------------------------------------
+    def _judge_start(self, _: Fact, __: Moment) -> Event:
+        return Event.STARTED if self._past is None else Event.REQUEST_RESUMED
+
+    def _judge_offering(self, fact: Fact, _: Moment) -> Event:
+        answer = self._judge_chip(fact)
+        if isinstance(answer, Event):
+            return answer
+        if not isinstance(answer, OfferAnswer):
+            raise LocalProtocolError("expected the offer that the chip made")
+        self._offer_raw = answer.offer
+        self._offer = OFFER.peek(self._setup.trust.suite, answer.offer)
+        return Event.CHIP_DONE
+
+    def _judge_awaiting_request(self, fact: Fact, now: Moment) -> Event:
+        message = self._judge_wait(fact, PaymentRequest)
+        if isinstance(message, Event):
+            return message
+        try:
+            return self._consider(message, now)
+        except Refusal as refusal:
+            return self._unacceptable(refusal)
+
+    def _consider(self, request: PaymentRequest, now: Moment) -> Event:
+        setup, offer = self._setup, known(self._offer)
+        earlier = setup.earlier.get(request.nonce)
+        if earlier is not None:
+            offer, self._repeated = earlier.offer, earlier.confirmed
+        fingerprint = setup.certificate.fingerprint
+        amount_minor = check_request(setup.trust, request, offer, fingerprint, now)
+        payer = payer_of(setup.trust, request, now)
+        self.peer, self.amount_minor = payer, amount_minor
+        self._taken = RequestTaken(request.nonce, request, amount_minor, payer)
+        return Event.REQUEST if self._repeated is None else Event.REQUEST_ANSWERED_BEFORE
+
+    def _judge_cashing(self, fact: Fact, _: Moment) -> Event:
+        body = self._judge_server(fact)
+        if isinstance(body, Event):
+            wanted = self._reason.outcome is Outcome.HISTORY_REQUIRED
+            return Event.HISTORY_WANTED if wanted and self._can_ask_history() else body
+        try:
+            self._take_result(decode_message(body, PaymentResult))
+        except Refusal as refusal:
+            # A false answer of our own manager decides nothing: the next one may be sound.
+            return self._server_failed(Refusal(Outcome.UNAVAILABLE, f"bad answer: {refusal}"))
+        return Event.SERVER_DONE
+
+    def _can_ask_history(self) -> bool:
+        by_identifier = any(item.currency is None for item in known(self._taken).request.items)
+        return self._past is None and by_identifier  # nobody to ask when resumed
+
+    def _take_result(self, result: PaymentResult) -> None:
+        check_result(self._setup.trust, result, self.agreement, self._transfers)
+        self._result = result
+        self._want_loaded(result.currencies)
+
+    def _want_loaded(self, currencies: Sequence[bytes]) -> None:
+        for raw in currencies:
+            currency = check_issued(self._setup.trust, raw, self._setup.certificate)
+            if currency.value.sequence > self._setup.loaded_sequence:
+                self._to_load[currency.value.sequence] = raw
+
+    def _judge_loading(self, fact: Fact, _: Moment) -> Event:
+        event = self._judge_chip(fact)
+        if event is Event.SEQUENCE_GAP and self._asked_missing:
+            return Event.CHIP_REFUSED
+        if isinstance(event, Event):
+            return event
+        if self._to_load:
+            del self._to_load[min(self._to_load)]
+        self._loaded = not self._to_load
+        return Event.CHIP_DONE if self._loaded else Event.CHIP_DONE_MORE
+
+    def _judge_asking_missing(self, fact: Fact, _: Moment) -> Event:
+        answer = self._judge_chip(fact)
+        if isinstance(answer, Event):
+            return answer
+        if not isinstance(answer, SignedRequestAnswer):
+            raise LocalProtocolError("expected the request that the chip signed")
+        self._signed_fetch = answer.signed
+        return Event.CHIP_DONE
+
+    def _judge_fetching_missing(self, fact: Fact, _: Moment) -> Event:
+        body = self._judge_server(fact)
+        if isinstance(body, Event):
+            return body
+        setup = self._setup
+        try:
+            result = read_answer(setup.trust, self._institution, body, setup.fetch_id, IssuedResult)
+            self._want_loaded(result.currencies)
+        except Refusal as refusal:
+            return self._server_failed(refusal)
+        self._missing = result.currencies
+        return Event.SERVER_DONE
+
+    # Entries -------------------------------------------------------------------------------------
+    def _enter_offering(self, now: Moment) -> Sequence[Effect]:
+        expires_at_ms = now.midpoint_ms + OFFER_VALID_MS
+        offer = MakeOffer(
+            amount_minor=self._setup.amount_minor, moment=now, expires_at_ms=expires_at_ms
+        )
+        return (PerformOnChip(offer),)
+
+    def _enter_keeping_offer(self, _: Moment) -> Sequence[Effect]:
+        return (Keep(OfferMade(known(self._offer).nonce, self._offer_raw)),)
+
+    def _enter_awaiting_request(self, _: Moment) -> Sequence[Effect]:
+        if self._taken is None:
+            first = Send(OfferMessage(self._offer_raw, self._setup.certificate.raw))
+        else:
+            first = Send(Refused(self._reason.outcome, self._reason.detail[:MAX_DETAIL]))
+        return first, SetTimer(OFFER_VALID_MS)
+
+    def _enter_keeping_request(self, _: Moment) -> Sequence[Effect]:
+        return (Keep(known(self._taken)),)
+
+    def _enter_cashing(self, _: Moment) -> Sequence[Effect]:
+        body = encode_message(known(self._taken).request)
+        return (AskServer(self._institution, PAYMENTS_PATH, body),)
+
+    def _enter_keeping_result(self, _: Moment) -> Sequence[Effect]:
+        return (Keep(ResultTaken(self.agreement.nonce, known(self._result))),)
+
+    def _enter_loading(self, _: Moment) -> Sequence[Effect]:
+        if not self._to_load:
+            # Everything was loaded before a crash: a repeat of any of it tells the chip nothing new.
+            return (PerformOnChip(Load(currency=known(self._result).currencies[-1])),)
+        return (PerformOnChip(Load(currency=self._to_load[min(self._to_load)])),)
+
+    def _enter_asking_missing(self, now: Moment) -> Sequence[Effect]:
+        self._asked_missing = True
+        request = Request(
+            version=VERSION,
+            request_id=self._setup.fetch_id,
+            sender=self._setup.certificate.value.subject,
+            addressee=self._institution,
+            sent_at_ms=now.midpoint_ms,
+            action=Action.ISSUED,
+            body=encode(IssuedBody(VERSION, self._setup.loaded_sequence)),
+        )
+        return (PerformOnChip(SignRequest(payload=encode(request))),)
+
+    def _enter_fetching_missing(self, _: Moment) -> Sequence[Effect]:
+        return (AskServer(self._institution, REQUESTS_PATH, self._signed_fetch),)
+
+    def _enter_keeping_missing(self, _: Moment) -> Sequence[Effect]:
+        return (Keep(CurrenciesTaken(self.agreement.nonce, self._missing)),)
+
+    def _enter_keeping_refusal(self, _: Moment) -> Sequence[Effect]:
+        reason = self._reason
+        return (Keep(SessionRefused(self.agreement.nonce, reason.outcome, reason.detail)),)
+
+    def _enter_done(self, _: Moment) -> Sequence[Effect]:
+        if self._repeated is not None:
+            detail = "this payment was confirmed before"
+            return Send(self._repeated), self._finish(Outcome.REPEATED, detail)
+        result = known(self._result)
+        confirmed = PaymentConfirmed(result.confirmation, result.renewals)
+        detail = "our manager issued the second currency"
+        return Send(confirmed), self._finish(Outcome.ACCEPTED, detail, loaded=self._loaded)

@@ -1,0 +1,282 @@
+"""The payer's machine: judge the offer, have the chip sign, hand over, hold the confirmation.
+
+Everything that can fail is tried before the chip signs. From then on the value belongs to the payee
+alone, whatever happens to the link, and the machine's end is `DONE` or `PENDING`, never refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from feiqian.chip.commands import GetPieces, Pay, PiecesAnswer, TransfersAnswer
+from feiqian.crypto.certificates import SignedCertificate
+from feiqian.crypto.trust import TrustStore
+from feiqian.money.transfer import SignedTransfer
+from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
+from feiqian.protocol.chain import Chain, Chooser
+from feiqian.protocol.checks import (
+    Agreement,
+    agree_amount,
+    change_of,
+    check_confirmation,
+    check_offer,
+    paying_transfers,
+    sound_renewals,
+)
+from feiqian.protocol.effects import (
+    Approve,
+    AskServer,
+    Effect,
+    Keep,
+    PaymentEnded,
+    PaymentIntended,
+    PaymentSigned,
+    PerformOnChip,
+    Send,
+    SessionRefused,
+    SetTimer,
+)
+from feiqian.protocol.facts import Approved, Cancelled, Fact
+from feiqian.protocol.machine import PaymentMachine, known
+from feiqian.protocol.payment import (
+    AWAIT_CONFIRMATION_MS,
+    AWAIT_OFFER_MS,
+    PAYMENTS_PATH,
+    Event,
+    Role,
+)
+from feiqian.timing.moment import Moment
+from feiqian.wire.envelope import decode_message, encode_message
+from feiqian.wire.payment import OfferMessage, PaymentConfirmed, PaymentRequest, PaymentResult
+
+
+@dataclass(frozen=True, slots=True)
+class PayerSetup:
+    """What a payer brings to a session."""
+
+    trust: TrustStore
+    certificate: SignedCertificate
+    """Of our own chip."""
+    choose: Chooser
+    amount_minor: int | None = None
+    """None: take the payee's (C-03)."""
+    by_identifier: bool = False
+    """Send circulation identifiers instead of full pieces where the issuer knows the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayerPast:
+    """What the records hold of a payment to go on with."""
+
+    intent: PaymentIntended
+    payee: SignedCertificate
+    chains: tuple[Chain, ...]
+    """Of the intent's inputs, in order; needed until the payment is signed."""
+    signed: PaymentSigned | None = None
+    on_link: bool = False
+    """Present it to the payee over a link, instead of to the payee's institution."""
+
+
+class PayerMachine(PaymentMachine):
+    """The payer's side; `past` continues an earlier run from its records."""
+
+    ROLE: ClassVar = Role.PAYER
+
+    def __init__(self, setup: PayerSetup, past: PayerPast | None = None) -> None:
+        super().__init__()
+        self._setup = setup
+        self._past = past
+        self._agreement: Agreement | None = None
+        self._chains: tuple[Chain, ...] = ()
+        self._pay: Pay | None = None
+        self._by_identifier = setup.by_identifier
+        self._signed: PaymentSigned | None = None
+        self._outgoing: PaymentRequest | None = None
+        self._confirmed: PaymentConfirmed | None = None
+        if past is not None:
+            self._remember(past)
+
+    def _remember(self, past: PayerPast) -> None:
+        pay = past.intent.pay
+        self._agree(Agreement(pay.nonce, past.payee, pay.amount_minor))
+        self._pay, self._chains, self._signed = pay, past.chains, past.signed
+        self._by_identifier = past.intent.by_identifier
+        self._outgoing = past.signed.full if past.signed else None
+
+    def _agree(self, agreement: Agreement) -> None:
+        self._agreement = agreement
+        self.peer, self.amount_minor = agreement.payee.value.subject, agreement.amount_minor
+
+    # What is known from here on; asking earlier is our own slip ----------------------------------
+    @property
+    def agreement(self) -> Agreement:
+        """What was agreed."""
+        return known(self._agreement)
+
+    @property
+    def _transfers(self) -> tuple[SignedTransfer, ...]:
+        return paying_transfers(self._setup.trust.suite, known(self._signed).full)
+
+    # Judgements ----------------------------------------------------------------------------------
+    def _judge_start(self, _: Fact, __: Moment) -> Event:
+        if self._past is None:
+            return Event.STARTED
+        if self._past.signed is None:
+            return Event.INTENT_RESUMED
+        return Event.PAYMENT_RESUMED_ON_LINK if self._past.on_link else Event.PAYMENT_RESUMED
+
+    def _judge_awaiting_offer(self, fact: Fact, now: Moment) -> Event:
+        message = self._judge_wait(fact, OfferMessage)
+        if isinstance(message, Event):
+            return message
+        try:
+            self._consider(message, now)
+        except Refusal as refusal:
+            return self._unacceptable(refusal)
+        return Event.OFFER
+
+    def _consider(self, message: OfferMessage, now: Moment) -> None:
+        setup = self._setup
+        offer, payee = check_offer(setup.trust, message, now)
+        amount_minor = agree_amount(offer, setup.amount_minor, setup.certificate.value.tier)
+        self._chains = tuple(setup.choose(amount_minor))
+        self._agree(Agreement(offer.nonce, payee, amount_minor))
+
+    def _judge_approving(self, fact: Fact, _: Moment) -> Event:
+        if isinstance(fact, Approved):
+            return Event.APPROVED
+        if not isinstance(fact, Cancelled):
+            raise LocalProtocolError(f"{type(fact).__name__} while approving")
+        self._reason = Refusal(Outcome.CANCELLED, "the payer does not agree")
+        self._peer_knows = False
+        return Event.CANCELLED
+
+    def _judge_paying(self, fact: Fact, _: Moment) -> Event:
+        answer = self._judge_chip(fact)
+        if isinstance(answer, Event):
+            return answer
+        if not isinstance(answer, TransfersAnswer):
+            raise LocalProtocolError("expected the transfers that PAY signs")
+        self._signed = PaymentSigned(
+            self.agreement.nonce,
+            self._request(answer.transfers, by_identifier=self._by_identifier),
+            self._request(answer.transfers, by_identifier=False),
+        )
+        self._outgoing = self._signed.request
+        return Event.CHIP_DONE
+
+    def _request(self, transfers: Sequence[bytes], *, by_identifier: bool) -> PaymentRequest:
+        own = self._setup.certificate.raw
+        items = tuple(
+            chain.item(transfer, own, by_identifier=by_identifier)
+            for chain, transfer in zip(self._chains, transfers, strict=True)
+        )
+        return PaymentRequest(self.agreement.nonce, items)
+
+    def _judge_recovering(self, fact: Fact, _: Moment) -> Event:
+        answer = self._judge_chip(fact)
+        if isinstance(answer, Event):
+            return Event.CHIP_SILENT
+        if not isinstance(answer, PiecesAnswer):
+            raise LocalProtocolError("expected the pieces that the chip holds")
+        held = {piece.identifier for piece in answer.pieces}
+        if held.isdisjoint(known(self._pay).inputs):
+            return Event.WAS_SIGNED
+        self._reason = Refusal(Outcome.CANCELLED, "the chip had not signed; nothing moved")
+        return Event.NEVER_SIGNED
+
+    def _judge_awaiting_confirmation(self, fact: Fact, _: Moment) -> Event:
+        message = self._judge_wait(fact, PaymentConfirmed)
+        if message is Event.REFUSAL and self._history_wanted():
+            self._outgoing = known(self._signed).full
+            return Event.HISTORY_WANTED
+        if isinstance(message, Event):
+            return message
+        return self._hold(message) or Event.CONFIRMATION
+
+    def _history_wanted(self) -> bool:
+        wanted = self._reason.outcome is Outcome.HISTORY_REQUIRED
+        return wanted and self._outgoing != known(self._signed).full
+
+    def _hold(self, confirmed: PaymentConfirmed) -> Event | None:
+        trust, transfers = self._setup.trust, self._transfers
+        try:
+            check_confirmation(trust, confirmed.confirmation, self.agreement, transfers)
+        except Refusal as refusal:
+            return self._unacceptable(refusal)
+        owner = self._setup.certificate.fingerprint
+        renewals = sound_renewals(trust, confirmed.renewals, change_of(transfers), owner)
+        self._confirmed = PaymentConfirmed(confirmed.confirmation, renewals)
+        return None
+
+    def _judge_awaiting_reunion(self, fact: Fact, now: Moment) -> Event:
+        message = self._judge_wait(fact, OfferMessage)
+        if isinstance(message, Event):
+            return message
+        try:
+            _, payee = check_offer(self._setup.trust, message, now)
+        except Refusal as refusal:
+            return self._unacceptable(refusal)
+        if payee.fingerprint != self.agreement.payee.fingerprint:
+            expected = Refusal(Outcome.WRONG_ADDRESSEE, f"expected the wallet {self.peer}")
+            return self._unacceptable(expected)
+        return Event.SAME_PAYEE
+
+    def _judge_submitting(self, fact: Fact, _: Moment) -> Event:
+        body = self._judge_server(fact)
+        if isinstance(body, Event):
+            return body
+        try:
+            result = decode_message(body, PaymentResult)
+        except Refusal as refusal:
+            return self._server_failed(refusal)
+        unsound = self._hold(PaymentConfirmed(result.confirmation, result.renewals))
+        return Event.SERVER_REFUSED if unsound else Event.SERVER_DONE
+
+    # Entries -------------------------------------------------------------------------------------
+    def _enter_awaiting_offer(self, _: Moment) -> Sequence[Effect]:
+        return (SetTimer(AWAIT_OFFER_MS),)
+
+    def _enter_awaiting_reunion(self, _: Moment) -> Sequence[Effect]:
+        return (SetTimer(AWAIT_OFFER_MS),)
+
+    def _enter_approving(self, _: Moment) -> Sequence[Effect]:
+        return (Approve(self.amount_minor, self.peer),)
+
+    def _enter_keeping_intent(self, now: Moment) -> Sequence[Effect]:
+        agreement = self.agreement
+        self._pay = Pay(
+            payee=agreement.payee.fingerprint,
+            amount_minor=agreement.amount_minor,
+            nonce=agreement.nonce,
+            moment=now,
+            inputs=tuple(chain.identifier for chain in self._chains),
+        )
+        return (Keep(PaymentIntended(self._pay, agreement.payee.raw, self._by_identifier)),)
+
+    def _enter_paying(self, _: Moment) -> Sequence[Effect]:
+        return (PerformOnChip(known(self._pay)),)
+
+    def _enter_recovering(self, _: Moment) -> Sequence[Effect]:
+        return (PerformOnChip(GetPieces()),)
+
+    def _enter_keeping_payment(self, _: Moment) -> Sequence[Effect]:
+        return (Keep(known(self._signed)),)
+
+    def _enter_awaiting_confirmation(self, _: Moment) -> Sequence[Effect]:
+        return Send(known(self._outgoing)), SetTimer(AWAIT_CONFIRMATION_MS)
+
+    def _enter_submitting(self, _: Moment) -> Sequence[Effect]:
+        institution = self.agreement.payee.value.issuer
+        body = encode_message(known(self._signed).full)
+        return (AskServer(institution, PAYMENTS_PATH, body),)
+
+    def _enter_keeping_confirmation(self, _: Moment) -> Sequence[Effect]:
+        return (Keep(PaymentEnded(self.agreement.nonce, known(self._confirmed))),)
+
+    def _enter_keeping_refusal(self, _: Moment) -> Sequence[Effect]:
+        reason = self._reason
+        return (Keep(SessionRefused(self.agreement.nonce, reason.outcome, reason.detail)),)
+
+    def _enter_done(self, _: Moment) -> Sequence[Effect]:
+        return (self._finish(Outcome.ACCEPTED, "the payee's manager confirmed the payment"),)
