@@ -1,0 +1,124 @@
+"""What the platform's operator can do: admit, move reserves, choose how to settle, look.
+
+Done again under the same key with the same content, an action answers as it did then; with other
+content it is refused (key_reused). A refused action leaves its key unused.
+"""
+
+from feiqian.central import claims, membership, settlement
+from feiqian.central.audit import invariants
+from feiqian.central.authority import Authority
+from feiqian.central.documents import (
+    Admission,
+    Admitted,
+    CycleOrder,
+    CycleReport,
+    InstitutionStanding,
+    ModeChange,
+    ModeChosen,
+    ObligationStanding,
+    OpenClaim,
+    Report,
+    ReservesBalance,
+    ReservesChange,
+)
+from feiqian.central.ledger import (
+    OUTSIDE,
+    Entry,
+    EntryKind,
+    balance_minor,
+    issuance,
+    move,
+    post,
+    reserves,
+)
+from feiqian.central.netting import Claim
+from feiqian.money.amounts import MAX_AMOUNT_MINOR
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import Transaction
+
+
+def admit(authority: Authority, admission: Admission, tx: Transaction, now_ms: int) -> Admitted:
+    """Certify and publish an institution. `Refusal`: malformed, wrong_owner."""
+    public_key = bytes.fromhex(admission.public_key)
+    member = membership.admit(tx, authority, admission.code, public_key, admission.url, now_ms)
+    number = membership.directory_number(tx)
+    return Admitted(member.code, member.certificate.hex(), number)
+
+
+def change_reserves(change: ReservesChange, tx: Transaction, now_ms: int) -> ReservesBalance:
+    """Pay in or out.
+
+    Raises `Refusal`: malformed, unknown_issuer, over_holding_limit, insufficient_reserves.
+    """
+    if change.amount_minor == 0:
+        raise Refusal(Outcome.MALFORMED, "expected an amount other than zero")
+    membership.require_member(tx, change.code)
+    _check_cover(tx, change)
+    kind = EntryKind.PAY_IN if change.amount_minor > 0 else EntryKind.PAY_OUT
+    account = reserves(change.code)
+    post(tx, Entry(kind, change.key, now_ms), move(OUTSIDE, account, change.amount_minor))
+    return ReservesBalance(change.code, balance_minor(tx, account))
+
+
+def _check_cover(tx: Transaction, change: ReservesChange) -> None:
+    if change.amount_minor - balance_minor(tx, OUTSIDE) > MAX_AMOUNT_MINOR:
+        raise Refusal(
+            Outcome.OVER_HOLDING_LIMIT, f"expected at most {MAX_AMOUNT_MINOR} in the whole network"
+        )
+    held_minor = balance_minor(tx, reserves(change.code))
+    if held_minor + change.amount_minor < 0:
+        raise Refusal(
+            Outcome.INSUFFICIENT_RESERVES, f"expected at most the reserves of {held_minor}"
+        )
+
+
+def choose_mode(change: ModeChange, tx: Transaction, _now_ms: int) -> ModeChosen:
+    """Change when claims settle."""
+    settlement.choose_mode(tx, change.mode)
+    return ModeChosen(change.mode)
+
+
+def run_cycle(_order: CycleOrder, tx: Transaction, now_ms: int) -> CycleReport:
+    """Settle all that waits."""
+    cycle = settlement.run_cycle(tx, now_ms)
+    return CycleReport(
+        cycle.number,
+        tuple(_open_claim(claim) for claim in cycle.settled),
+        tuple(_open_claim(claim) for claim in cycle.left_out),
+        cycle.positions_minor,
+    )
+
+
+def _open_claim(claim: Claim) -> OpenClaim:
+    return OpenClaim(claim.debtor, claim.creditor, claim.amount_minor)
+
+
+def report(tx: Transaction) -> Report:
+    """The state of the books."""
+    standings = tuple(_standing(tx, member) for member in membership.members(tx))
+    return Report(
+        settlement.mode(tx),
+        membership.directory_number(tx),
+        -balance_minor(tx, OUTSIDE),
+        sum(standing.authorised_minor for standing in standings),
+        standings,
+        tuple(
+            ObligationStanding(
+                owed.debtor, owed.creditor, owed.claimed_total_minor, owed.settled_total_minor
+            )
+            for owed in claims.obligations(tx)
+        ),
+        invariants(tx),
+    )
+
+
+def _standing(tx: Transaction, member: membership.Member) -> InstitutionStanding:
+    owed = claims.unsettled_minor(tx, member.code)
+    return InstitutionStanding(
+        member.code,
+        member.url,
+        balance_minor(tx, reserves(member.code)),
+        balance_minor(tx, issuance(member.code)),
+        owed.to_it_minor,
+        owed.by_it_minor,
+    )
