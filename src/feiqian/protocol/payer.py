@@ -173,6 +173,9 @@ class PayerMachine(PaymentMachine):
         )
         return PaymentRequest(self.agreement.nonce, items)
 
+    def _judge_paying_again(self, fact: Fact, now: Moment) -> Event:
+        return self._judge_paying(fact, now)
+
     def _judge_recovering(self, fact: Fact, _: Moment) -> Event:
         answer = self._judge_chip(fact)
         if isinstance(answer, Event):
@@ -256,6 +259,9 @@ class PayerMachine(PaymentMachine):
 
     def _enter_paying(self, _: Moment) -> Sequence[Effect]:
         return (PerformOnChip(known(self._pay)),)
+
+    def _enter_paying_again(self, now: Moment) -> Sequence[Effect]:
+        return self._enter_paying(now)
 
     def _enter_recovering(self, _: Moment) -> Sequence[Effect]:
         return (PerformOnChip(GetPieces()),)

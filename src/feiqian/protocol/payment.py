@@ -45,6 +45,7 @@ class State(StrEnum):
     KEEPING_INTENT = "keeping intent"
     PAYING = "paying"
     RECOVERING = "recovering"
+    PAYING_AGAIN = "paying again"
     KEEPING_PAYMENT = "keeping payment"
     AWAITING_CONFIRMATION = "awaiting confirmation"
     AWAITING_REUNION = "awaiting reunion"
@@ -147,8 +148,13 @@ _PAYER = {
         _E.CHIP_SILENT: _S.PENDING,
     },
     _S.RECOVERING: {
-        _E.WAS_SIGNED: _S.PAYING,
+        _E.WAS_SIGNED: _S.PAYING_AGAIN,
         _E.NEVER_SIGNED: _S.KEEPING_REFUSAL,
+        _E.CHIP_SILENT: _S.PENDING,
+    },
+    _S.PAYING_AGAIN: {
+        _E.CHIP_DONE: _S.KEEPING_PAYMENT,
+        _E.CHIP_REFUSED: _S.PENDING,
         _E.CHIP_SILENT: _S.PENDING,
     },
     _S.KEEPING_PAYMENT: {
