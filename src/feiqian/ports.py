@@ -5,7 +5,7 @@ floor there is no clock, no chance and no I/O: time and randomness are arguments
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from feiqian.timing.moment import Moment
 
@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 Value = int | str | bytes | None
 """What a database column holds."""
-Row = tuple[Value, ...]
+Row = tuple[Any, ...]
+"""One row; the query that made it says of what types."""
 
 
 class Clock(Protocol):
@@ -27,7 +28,7 @@ class Clock(Protocol):
 class Entropy(Protocol):
     """Where a party takes randomness from."""
 
-    def __call__(self, count: int) -> bytes:
+    def __call__(self, count: int, /) -> bytes:
         """`count` unpredictable bytes."""
         ...
 

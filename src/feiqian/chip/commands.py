@@ -25,6 +25,10 @@ MAX_PIECES = 128
 """Pieces that a chip holds."""
 MAX_OFFERS = 8
 """Open sessions that a chip remembers."""
+MAX_EXPORT_RECORDS = 16
+"""Last exports that a chip remembers one by one; their count and sum it remembers for ever."""
+SELECT_BY_NAME = 0x04
+"""P1 of SELECT; every other command has P1 and P2 zero."""
 PIN_TRIES = 3
 PUK_TRIES = 10
 
@@ -48,7 +52,23 @@ class Instruction(IntEnum):
     PAY = 0x44
     ACCEPT = 0x48
     EXPORT = 0x4A
+    EXPORTS = 0xCC
     SIGN_REQUEST = 0x88
+
+    @property
+    def class_byte(self) -> int:
+        """CLA of a command with this instruction."""
+        return 0x00 if self in _ISO_INSTRUCTIONS else 0x80
+
+
+_ISO_INSTRUCTIONS = frozenset(
+    {
+        Instruction.SELECT,
+        Instruction.VERIFY_PIN,
+        Instruction.CHANGE_PIN,
+        Instruction.UNBLOCK_PIN,
+    }
+)
 
 
 class LifeCycle(IntEnum):
@@ -74,6 +94,10 @@ class Command(_Data, frozen=True):
     INSTRUCTION: ClassVar[Instruction]
     ANSWER: ClassVar[type[Struct]] = Empty
 
+    def __repr__(self) -> str:
+        """Only the name: PINs are among the data, and what is shown may end in a log."""
+        return f"<{type(self).__name__}>"
+
 
 class InitialiseAnswer(_Data, frozen=True, kw_only=True):
     """The chip's new public key."""
@@ -92,7 +116,10 @@ class Initialise(Command, frozen=True, kw_only=True):
 
 
 class Personalise(Command, frozen=True, kw_only=True):
-    """Give the chip its certificate and its institution's; the chip verifies both."""
+    """Give the chip its certificate and its institution's; the chip verifies both.
+
+    An operational chip takes newer ones for the same wallet; the same again changes nothing.
+    """
 
     INSTRUCTION: ClassVar = Instruction.PERSONALISE
     institution_certificate: RawCertificate
@@ -148,6 +175,8 @@ class StatusAnswer(_Data, frozen=True, kw_only=True):
     exported_count: int
     exported_minor: AmountOrZeroMinor
     """In its life."""
+    public_key: bytes = b""
+    """The chip's (33 bytes), so that a lost answer to INITIALISE loses nothing; empty while blank."""
 
 
 class GetStatus(Command, frozen=True):
@@ -175,6 +204,29 @@ class GetPieces(Command, frozen=True):
 
     INSTRUCTION: ClassVar = Instruction.PIECES
     ANSWER: ClassVar = PiecesAnswer
+
+
+class ExportRecord(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What the chip keeps of an export (C-19)."""
+
+    nonce: Nonce
+    amount_minor: AmountMinor
+    moment: Moment
+    counter: int
+    """Of its last transfer."""
+
+
+class ExportsAnswer(_Data, frozen=True, kw_only=True):
+    """The last exports, oldest first."""
+
+    exports: Annotated[tuple[ExportRecord, ...], Meta(max_length=MAX_EXPORT_RECORDS)]
+
+
+class GetExports(Command, frozen=True):
+    """Ask for the records of the last exports."""
+
+    INSTRUCTION: ClassVar = Instruction.EXPORTS
+    ANSWER: ClassVar = ExportsAnswer
 
 
 class LoadAnswer(_Data, frozen=True, kw_only=True):

@@ -1,0 +1,129 @@
+"""The chip's non-volatile memory: one frozen state, written whole or not at all.
+
+A command computes the next state from this one; committing it is the command. Everything in it is
+bounded, so that an image always fits `MAX_IMAGE_BYTES`. New fields go to the end with a default:
+an image written before they existed then reads as one where nothing of theirs has happened yet.
+"""
+
+from typing import Annotated, Protocol
+
+from msgspec import Meta, Struct
+
+from feiqian.chip.commands import (
+    MAX_EXPORT_RECORDS,
+    MAX_OFFERS,
+    MAX_PIECES,
+    ExportRecord,
+    HeldPiece,
+    LifeCycle,
+)
+from feiqian.crypto import cbor
+from feiqian.crypto.certificates import UnixMs
+from feiqian.money.amounts import AmountMinor, AmountOrZeroMinor
+from feiqian.money.transfer import Nonce
+from feiqian.wire.payment import MAX_ITEMS, RawTransfer
+
+MAX_IMAGE_BYTES = 65_536
+MAX_JOURNAL = 16
+"""Last payments and exports that the chip answers again with the same bytes."""
+MAX_ACCEPTED = 16
+"""Last accepted sessions that the chip recognizes when they are presented again."""
+
+Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+
+class Memory(Protocol):
+    """Where the image is kept."""
+
+    def load(self) -> bytes:
+        """The image last committed; empty before the first."""
+        ...
+
+    def commit(self, image: bytes) -> None:
+        """Replace the image atomically and durably.
+
+        Raises `Refusal` unavailable when it cannot; either image may then be found on return.
+        """
+        ...
+
+
+class _Record(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    pass
+
+
+class Code(_Record, frozen=True):
+    """A PIN or PUK: salted digest and what is left of its tries."""
+
+    salt: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    digest: Digest
+    tries: int
+
+    def __repr__(self) -> str:
+        return f"<Code with {self.tries} tries>"
+
+
+class OpenOffer(_Record, frozen=True):
+    """A session that this chip opened as payee."""
+
+    nonce: Nonce
+    amount_minor: AmountMinor | None
+    ceiling_minor: AmountMinor
+    opened_at_ms: UnixMs
+    expires_at_ms: UnixMs
+
+
+class SignedPayment(_Record, frozen=True):
+    """Transfers that were signed, and the digest of the command that asked for them."""
+
+    nonce: Nonce
+    command: Digest
+    transfers: Annotated[tuple[RawTransfer, ...], Meta(max_length=MAX_ITEMS)]
+
+
+class AcceptedSession(_Record, frozen=True):
+    """A session that was accepted, and the digest of its transfers' names."""
+
+    nonce: Nonce
+    transfers: Digest
+
+
+class CardState(_Record, frozen=True):
+    """All that a chip remembers without power."""
+
+    version: int = cbor.VERSION
+    life_cycle: LifeCycle = LifeCycle.BLANK
+    secret: bytes = b""
+    public_key: bytes = b""
+    root_public_key: bytes = b""
+    pin: Code | None = None
+    puk: Code | None = None
+    institution_certificate: bytes = b""
+    chip_certificate: bytes = b""
+    counter: int = 0
+    loaded_sequence: int = 0
+    pieces: Annotated[tuple[HeldPiece, ...], Meta(max_length=MAX_PIECES)] = ()
+    offers: Annotated[tuple[OpenOffer, ...], Meta(max_length=MAX_OFFERS)] = ()
+    journal: Annotated[tuple[SignedPayment, ...], Meta(max_length=MAX_JOURNAL)] = ()
+    accepted: Annotated[tuple[AcceptedSession, ...], Meta(max_length=MAX_ACCEPTED)] = ()
+    exports: Annotated[tuple[ExportRecord, ...], Meta(max_length=MAX_EXPORT_RECORDS)] = ()
+    exported_count: int = 0
+    exported_minor: AmountOrZeroMinor = 0
+
+    def __repr__(self) -> str:
+        """Nothing of the content: it holds the private key."""
+        return f"<CardState {self.life_cycle.name}>"
+
+    @property
+    def balance_minor(self) -> int:
+        """What all pieces are worth."""
+        return sum(piece.amount_minor for piece in self.pieces)
+
+
+def encode_state(state: CardState) -> bytes:
+    """The image of `state`."""
+    return cbor.encode(state)
+
+
+def decode_state(image: bytes) -> CardState:
+    """The state of an image; of an empty one, a blank chip's."""
+    return cbor.decode(image, CardState, limit=MAX_IMAGE_BYTES) if image else CardState()

@@ -1,0 +1,135 @@
+"""Paying: the chip consumes pieces it holds and signs what becomes of them.
+
+Spending the inputs, keeping the change, moving the counter and remembering the signed bytes are one
+commit. The journal answers the same command again with the same bytes, so a lost answer is asked
+for again and never signed anew; the same nonce with other data is refused while it is remembered.
+Older commands than the journal's meet inputs that are gone: nothing is ever signed twice.
+"""
+
+from itertools import accumulate
+
+from msgspec.structs import replace
+
+from feiqian.chip.card.memory import MAX_JOURNAL, CardState, SignedPayment
+from feiqian.chip.card.purse import Card, Step
+from feiqian.chip.commands import (
+    MAX_EXPORT_RECORDS,
+    Export,
+    ExportRecord,
+    HeldPiece,
+    Pay,
+    TransfersAnswer,
+)
+from feiqian.chip.status_words import StatusError, StatusWord
+from feiqian.crypto import cbor
+from feiqian.money.limits import check_payment
+from feiqian.money.transfer import SignedTransfer, Transfer, sign_transfer
+from feiqian.outcomes import Outcome, Refusal
+
+MAX_COUNTER = 2**32 - 1
+
+
+def pay(card: Card, command: Pay) -> Step:
+    """PAY (C-13, C-15, C-17).
+
+    Raises `Refusal`: malformed for an input named twice, wrong_addressee, wrong_owner,
+    amount_mismatch, key_reused, over_payment_limit, insufficient_balance.
+    """
+    earlier = _signed_before(card, command)
+    if earlier is not None:
+        return card.state, TransfersAnswer(transfers=earlier.transfers)
+    owner = card.owner
+    if command.payee in (owner.fingerprint, owner.institution.fingerprint):
+        raise Refusal(Outcome.WRONG_ADDRESSEE, "expected another wallet; EXPORT pays institutions")
+    check_payment(owner.limits, command.amount_minor)
+    return _spend(card, command, command.payee)
+
+
+def export(card: Card, command: Export) -> Step:
+    """EXPORT (C-19): pay the own institution and record it. Errors as in `pay`, no payment limit."""
+    earlier = _signed_before(card, command)
+    if earlier is not None:
+        return card.state, TransfersAnswer(transfers=earlier.transfers)
+    state, answer = _spend(card, command, card.owner.institution.fingerprint)
+    record = ExportRecord(command.nonce, command.amount_minor, command.moment, state.counter)
+    following = replace(
+        state,
+        exports=(*state.exports, record)[-MAX_EXPORT_RECORDS:],
+        exported_count=state.exported_count + 1,
+        exported_minor=state.exported_minor + command.amount_minor,
+    )
+    return following, answer
+
+
+def _signed_before(card: Card, command: Pay | Export) -> SignedPayment | None:
+    for earlier in card.state.journal:
+        if earlier.nonce != command.nonce:
+            continue
+        if earlier.command != _digest(card, command):
+            raise Refusal(Outcome.KEY_REUSED, "expected a nonce not used for another payment")
+        return earlier
+    return None
+
+
+def _digest(card: Card, command: Pay | Export) -> bytes:
+    return card.suite.digest(bytes((command.INSTRUCTION,)) + cbor.encode(command))
+
+
+def _spend(card: Card, command: Pay | Export, payee: bytes) -> Step:
+    state = card.state
+    amounts = _input_amounts(state, command)
+    if state.counter + len(amounts) > MAX_COUNTER:
+        raise StatusError(StatusWord.WRONG_STATE)
+    left_minor = [command.amount_minor - before for before in accumulate(amounts, initial=0)]
+    signed = [
+        sign_transfer(
+            card.suite,
+            card.owner.key,
+            Transfer(
+                version=cbor.VERSION,
+                consumed=consumed,
+                payee=payee,
+                amount_minor=min(held_minor, wanted_minor),
+                change_minor=max(0, held_minor - wanted_minor),
+                counter=counter,
+                moment=command.moment,
+                nonce=command.nonce,
+            ),
+        )
+        for counter, (consumed, held_minor, wanted_minor) in enumerate(
+            zip(command.inputs, amounts, left_minor, strict=False), start=state.counter + 1
+        )
+    ]
+    raw = tuple(one.raw for one in signed)
+    entry = SignedPayment(command.nonce, _digest(card, command), raw)
+    following = replace(
+        state,
+        counter=state.counter + len(signed),
+        pieces=_pieces_after(state, command, signed[-1]),
+        journal=(*state.journal, entry)[-MAX_JOURNAL:],
+    )
+    return following, TransfersAnswer(transfers=raw)
+
+
+def _input_amounts(state: CardState, command: Pay | Export) -> list[int]:
+    """What each input is worth; together they cover the amount, without the last they do not."""
+    held = {piece.identifier: piece.amount_minor for piece in state.pieces}
+    if len(set(command.inputs)) != len(command.inputs):
+        raise Refusal(Outcome.MALFORMED, "expected each input once")
+    if not held.keys() >= set(command.inputs):
+        raise Refusal(Outcome.WRONG_OWNER, "expected inputs that this chip holds")
+    amounts = [held[identifier] for identifier in command.inputs]
+    if sum(amounts[:-1]) >= command.amount_minor:
+        raise Refusal(Outcome.AMOUNT_MISMATCH, "expected no more inputs than the amount needs")
+    if sum(amounts) < command.amount_minor:
+        raise Refusal(Outcome.INSUFFICIENT_BALANCE, f"expected inputs of {command.amount_minor}")
+    return amounts
+
+
+def _pieces_after(
+    state: CardState, command: Pay | Export, last: SignedTransfer
+) -> tuple[HeldPiece, ...]:
+    kept = tuple(piece for piece in state.pieces if piece.identifier not in command.inputs)
+    if last.change_output is None:
+        return kept
+    return (*kept, HeldPiece(last.change_output, last.value.change_minor))
