@@ -180,7 +180,7 @@ def _operation_route(operation: Operation, token: str) -> Route:
             document = ErrorDocument(Outcome.BAD_SIGNATURE, "expected the operator's bearer token")
             return Response(msgspec.json.encode(document), status_code=401, media_type=JSON)
         try:
-            body = await _read_json(request, operation.body)
+            body = await _read_json(request, operation.body) if operation.body else None
             return Response(msgspec.json.encode(await operation.handle(body)), media_type=JSON)
         except Refusal as refusal:
             log.info("refused", path=operation.path, outcome=refusal.outcome, detail=refusal.detail)
@@ -206,9 +206,7 @@ def _is_operator(request: Request, token: str) -> bool:
     return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
 
 
-async def _read_json(request: Request, shape: type[msgspec.Struct] | None) -> Any:
-    if shape is None:
-        return None
+async def _read_json(request: Request, shape: type[msgspec.Struct]) -> msgspec.Struct:
     body = await _read_body(request, MAX_JSON_BYTES)
     try:
         return msgspec.json.decode(body, type=shape)

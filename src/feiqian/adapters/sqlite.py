@@ -141,14 +141,16 @@ def connect(path: Path) -> sqlite3.Connection:
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
     """Apply the migrations that the file has not seen, each in one transaction."""
     connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
-    (current,) = connection.execute("SELECT COALESCE(MAX(version), 0) FROM schema_version").fetchone()
+    (current,) = connection.execute(
+        "SELECT COALESCE(MAX(version), 0) FROM schema_version"
+    ).fetchone()
     if current > len(migrations):
         raise Refusal(
             Outcome.UNKNOWN_VERSION,
             f"expected a database of schema {len(migrations)} or older, got {current}",
         )
     for version, script in enumerate(migrations[current:], start=current + 1):
-        mark = f"INSERT INTO schema_version (version) VALUES ({version});"
+        mark = f"INSERT INTO schema_version (version) VALUES ({version});"  # noqa: S608 - an int of ours
         connection.executescript(f"BEGIN IMMEDIATE; {script}; {mark} COMMIT;")
 
 

@@ -1,1 +1,1 @@
-"""An operating institution: its currency manager, its record of identifiers, and its wallets' accounts."""
+"""The operating institution: back end and currency manager, with its digital currency record."""

@@ -1,0 +1,90 @@
+"""What follows from an issuer's answer, in one transaction: evidence, decisions, credit, books.
+
+What was newly cashed of a payment becomes one new currency for the payee (C-10), or money in the
+bank account (deposit). The counter-entry is what the issuer now owes us.
+"""
+
+from dataclasses import dataclass
+
+from feiqian.institution import accounts, books, presented, wallets
+from feiqian.institution.issuing import issue
+from feiqian.institution.office import Office
+from feiqian.institution.presented import Payment, Purpose
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import Transaction
+from feiqian.wire.cashing import OBLIGATION_STATEMENT, CashResult
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An issuer's results, verified; the signed forms are None when the issuer is ourselves."""
+
+    issuer: str
+    request_id: bytes | None
+    raw: bytes | None
+    statement: bytes | None
+    results: tuple[CashResult, ...]
+
+
+def book(tx: Transaction, office: Office, answer: Answer) -> None:
+    """Store an answer and everything that follows from it.
+
+    Raises `Refusal` amount_mismatch when the issuer states to owe less than it has cashed.
+    """
+    now_ms = office.now_ms()
+    if answer.raw is not None:
+        tx.execute(
+            "INSERT INTO cash_responses (request_id, issuer, raw) VALUES (?, ?, ?)",
+            (answer.request_id, answer.issuer, answer.raw),
+        )
+    fresh: dict[bytes, int] = {}
+    payments: dict[bytes, Payment] = {}
+    for result in answer.results:
+        if presented.decide(tx, result, answer.request_id):
+            payment, amount_minor = presented.payment_of(tx, result.transfer)
+            payments[payment.payment] = payment
+            fresh[payment.payment] = fresh.get(payment.payment, 0) + amount_minor
+    _claim(tx, office, answer, sum(fresh.values()))
+    for name, amount_minor in fresh.items():
+        _credit(tx, office, answer.issuer, payments[name], amount_minor, now_ms)
+        presented.complete(tx, name, amount_minor, now_ms)
+
+
+def _credit(
+    tx: Transaction, office: Office, issuer: str, payment: Payment, amount_minor: int, now_ms: int
+) -> None:
+    reference = payment.payment.hex()[:16]
+    is_own = issuer == office.code
+    source = books.obligations_to(issuer) if is_own else books.claims_on(issuer)
+    if payment.purpose is Purpose.DEPOSIT:
+        books.post(tx, source, books.HEADROOM, amount_minor, reference, now_ms)
+        account = wallets.account_of(tx, payment.wallet)
+        accounts.pay_in(tx, account, amount_minor, reference, now_ms)
+        return
+    books.post(tx, source, books.CIRCULATION, amount_minor, reference, now_ms)
+    owner = wallets.chip_of(tx, payment.wallet)
+    issue(tx, office, owner, amount_minor, payment.payment)
+
+
+def _claim(tx: Transaction, office: Office, answer: Answer, fresh_minor: int) -> None:
+    """Keep the newest statement of what the issuer owes us, never below what it has cashed."""
+    if answer.statement is None:
+        return
+    stated = OBLIGATION_STATEMENT.peek(office.suite, answer.statement).owed_total_minor
+    rows = tx.query(
+        "INSERT INTO claims"
+        " (debtor, claimed_total_minor, settled_total_minor, stated_total_minor, statement)"
+        " VALUES (?, ?, 0, ?, ?) ON CONFLICT (debtor) DO UPDATE SET"
+        " claimed_total_minor = claims.claimed_total_minor + excluded.claimed_total_minor,"
+        " statement = CASE WHEN excluded.stated_total_minor > claims.stated_total_minor"
+        " THEN excluded.statement ELSE claims.statement END,"
+        " stated_total_minor = CASE WHEN excluded.stated_total_minor > claims.stated_total_minor"
+        " THEN excluded.stated_total_minor ELSE claims.stated_total_minor END"
+        " RETURNING claimed_total_minor, stated_total_minor",
+        (answer.issuer, fresh_minor, stated, answer.statement),
+    )
+    claimed_total, stated_total = rows[0]
+    if claimed_total > stated_total:
+        raise Refusal(
+            Outcome.AMOUNT_MISMATCH, f"{answer.issuer} states less than what it has cashed for us"
+        )

@@ -1,0 +1,178 @@
+"""What an institution's operator can ask and do, in JSON; every change by a key the operator made."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from feiqian.institution import accounts, books, standing, tracing, wallets
+from feiqian.institution.institution import Institution
+from feiqian.money.amounts import MAX_AMOUNT_MINOR, AmountMinor
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import Transaction
+
+Key = Annotated[str, Meta(min_length=1, max_length=64, description="idempotency key")]
+Hex = Annotated[str, Meta(pattern="^[0-9a-f]{32}([0-9a-f]{32})?$")]
+WalletText = Annotated[str, Meta(min_length=1, max_length=24)]
+
+
+class Report(Struct, frozen=True):
+    """The institution at a glance; amounts in minor units."""
+
+    code: str
+    wallets: int
+    frozen_wallets: int
+    accounts_minor: int
+    pending_items: int
+    double_spends: int
+    balances: dict[str, int]
+
+
+class OrderIssuance(Struct, frozen=True, forbid_unknown_fields=True):
+    """Order issuance from the platform (negative: give it back)."""
+
+    key: Key
+    amount_minor: Annotated[int, Meta(ge=-MAX_AMOUNT_MINOR, le=MAX_AMOUNT_MINOR)]
+
+
+class OrderedIssuance(Struct, frozen=True):
+    """The platform's order."""
+
+    number: int
+    amount_minor: int
+    authorised_minor: int
+
+
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """No parameters."""
+
+
+class Claimed(Struct, frozen=True):
+    """What became of one debtor's statement."""
+
+    debtor: str
+    outcome: Outcome
+    claimed_total_minor: int
+    settled_total_minor: int
+
+
+class Settled(Struct, frozen=True):
+    """What was claimed from others, and where the institution stands at the platform."""
+
+    claims: tuple[Claimed, ...]
+    reserves_minor: int
+    authorised_minor: int
+    owed_to_minor: int
+    owes_minor: int
+
+
+class PayIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bank money from outside into an account."""
+
+    key: Key
+    account: WalletText
+    amount_minor: AmountMinor
+
+
+class AccountBalance(Struct, frozen=True):
+    """A bank account."""
+
+    account: str
+    balance_minor: int
+
+
+class Freeze(Struct, frozen=True, forbid_unknown_fields=True):
+    """Freeze or unfreeze a wallet."""
+
+    wallet: WalletText
+    frozen: bool
+
+
+class TraceQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """A circulation identifier (64 hexadecimal digits) or a serial (32)."""
+
+    identifier: Hex
+
+
+class Operator:
+    """The operator's side of an institution."""
+
+    def __init__(self, institution: Institution) -> None:
+        self._institution = institution
+        self._office = institution.office
+
+    async def report(self, _: None) -> Report:
+        """The institution at a glance."""
+        return await self._office.store.read(self._report)
+
+    async def order_issuance(self, body: OrderIssuance) -> OrderedIssuance:
+        """Order issuance from the platform. `Refusal` insufficient_reserves, quota_exceeded."""
+        if body.amount_minor == 0:
+            raise Refusal(Outcome.MALFORMED, "expected an amount other than zero")
+        order = await standing.order_issuance(self._office, body.key, body.amount_minor)
+        return OrderedIssuance(order.number, order.amount_minor, order.authorised_minor)
+
+    async def settle(self, _: Nothing) -> Settled:
+        """Claim what others owe, then book what has been settled."""
+        result = await standing.settle(self._office)
+        position = await standing.update_position(self._office)
+        claims = result.claims if result else ()
+        return Settled(
+            claims=tuple(
+                Claimed(
+                    claim.debtor,
+                    claim.outcome,
+                    claim.claimed_total_minor,
+                    claim.settled_total_minor,
+                )
+                for claim in claims
+            ),
+            reserves_minor=position.reserves_minor,
+            authorised_minor=position.authorised_minor,
+            owed_to_minor=position.owed_to_minor,
+            owes_minor=position.owes_minor,
+        )
+
+    async def pay_in(self, body: PayIn) -> AccountBalance:
+        """Bank money into an account, once for each key. `Refusal` unknown_wallet, key_reused."""
+        return await self._office.store.write(lambda tx: self._pay_in(tx, body))
+
+    async def freeze(self, body: Freeze) -> Freeze:
+        """Freeze or unfreeze a wallet. `Refusal` unknown_wallet."""
+        await self._office.store.write(lambda tx: wallets.freeze(tx, body.wallet, body.frozen))
+        return body
+
+    async def trace(self, body: TraceQuery) -> tracing.Trace:
+        """The history of a currency. `Refusal` unknown_identifier."""
+        identifier = bytes.fromhex(body.identifier)
+        return await self._office.store.read(
+            lambda tx: tracing.trace(tx, self._office.suite, identifier)
+        )
+
+    def _report(self, tx: Transaction) -> Report:
+        wallet_count, frozen = tx.query("SELECT COUNT(*), COALESCE(SUM(frozen), 0) FROM wallets")[0]
+        (accounts_minor,) = tx.query("SELECT COALESCE(SUM(balance_minor), 0) FROM accounts")[0]
+        (pending,) = tx.query("SELECT COUNT(*) FROM presented WHERE state = 0")[0]
+        (conflicts,) = tx.query("SELECT COUNT(*) FROM conflicts")[0]
+        return Report(
+            code=self._office.code,
+            wallets=wallet_count,
+            frozen_wallets=frozen,
+            accounts_minor=accounts_minor,
+            pending_items=pending,
+            double_spends=conflicts,
+            balances=books.balances(tx),
+        )
+
+    def _pay_in(self, tx: Transaction, body: PayIn) -> AccountBalance:
+        reference = f"pay-in {body.key}"
+        rows = tx.query("SELECT amount_minor, account FROM pay_ins WHERE key = ?", (body.key,))
+        if rows and rows[0] != (body.amount_minor, body.account):
+            raise Refusal(Outcome.KEY_REUSED, "the key was used for another pay-in")
+        if not rows:
+            tx.execute(
+                "INSERT INTO pay_ins (key, account, amount_minor) VALUES (?, ?, ?)",
+                (body.key, body.account, body.amount_minor),
+            )
+            now_ms = self._office.now_ms()
+            accounts.pay_in(tx, body.account, body.amount_minor, reference, now_ms)
+        return AccountBalance(body.account, accounts.balance_of(tx, body.account))

@@ -1,0 +1,220 @@
+"""The digital currency record: every state of value this institution ever issued, by identifier.
+
+A state circulates until a transfer spends it; the payee's output of a transfer that was cashed is
+redeemed. A state is spent by one transfer only and for good: whoever presents another transfer of
+it is told so, with the first one as evidence (C-11). The same transfer again is a repeat.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from feiqian.crypto.cbor import VERSION
+from feiqian.crypto.suites import PrivateKey, Suite
+from feiqian.institution.checking import CheckedItem
+from feiqian.money.currency import Currency, sign_currency
+from feiqian.money.piece import Output, issued_output, outputs_of, walk
+from feiqian.money.transfer import SignedTransfer, parse_transfer
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import Transaction
+
+
+class State(IntEnum):
+    """What has become of a state of value."""
+
+    CIRCULATING = 0
+    SPENT = 1
+    REDEEMED = 2
+
+
+class DoubleSpend(Refusal):
+    """Two different transfers of one state."""
+
+    def __init__(self, presented: SignedTransfer, certificate: bytes, first: bytes | None) -> None:
+        super().__init__(Outcome.DOUBLE_SPENT, "another transfer has already consumed this state")
+        self.presented = presented
+        self.certificate = certificate
+        self.first = first
+        """The transfer (raw) recorded first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One row of the record."""
+
+    serial: bytes
+    output: Output
+    state: State
+    consumed_by: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """What cashing one payment came to; enough to renew its change."""
+
+    transfer: SignedTransfer
+    repeated: bool
+    serial: bytes
+    payer: bytes
+    recorded_at_ms: int
+
+    def renewal(self, suite: Suite, key: PrivateKey, issuer: str) -> bytes | None:
+        """The change re-issued: the same bytes whenever it is asked for again; None if none."""
+        identifier, amount_minor = self.transfer.change_output, self.transfer.value.change_minor
+        if identifier is None:
+            return None
+        renewed = Currency(
+            VERSION,
+            issuer,
+            self.serial,
+            amount_minor,
+            self.payer,
+            self.recorded_at_ms,
+            0,
+            identifier,
+        )
+        return sign_currency(suite, key, renewed).raw
+
+
+def enter(tx: Transaction, serial: bytes, output: Output, state: State) -> None:
+    """Put a new state into the record."""
+    tx.execute(
+        "INSERT INTO record (identifier, serial, amount_minor, owner, state, consumed_by)"
+        " VALUES (?, ?, ?, ?, ?, NULL)",
+        (output.identifier, serial, output.amount_minor, output.owner, state),
+    )
+
+
+def look_up(tx: Transaction, identifier: bytes) -> Recorded | None:
+    """The row of `identifier`, or None when this institution never issued or saw it."""
+    rows = tx.query(
+        "SELECT serial, amount_minor, owner, state, consumed_by FROM record WHERE identifier = ?",
+        (identifier,),
+    )
+    if not rows:
+        return None
+    serial, amount_minor, owner, state, consumed_by = rows[0]
+    return Recorded(serial, Output(identifier, amount_minor, owner), State(state), consumed_by)
+
+
+def redeem(tx: Transaction, checked: CheckedItem, redeemer: str, now_ms: int) -> Redemption:
+    """Retire what the payment consumes and redeem its payee output for `redeemer`.
+
+    Static validity has been checked. Earlier transfers of the history enter the record on the way;
+    change goes on circulating under its own identifier. Raises `Refusal`: unknown_identifier (not
+    in this record, C-12), history_required, wrong_owner, `DoubleSpend`, and what `walk` raises.
+    """
+    payment = checked.payment
+    start = _start(tx, checked)
+    steps = walk(start.output, checked.read.transfers)
+    payer = steps[-1][0].owner
+    before = _redeemed_at(tx, payment.identifier)
+    if before is not None:
+        return Redemption(payment, True, start.serial, payer, before)
+    for consumed, transfer in steps[:-1]:
+        _spend(tx, start.serial, consumed, transfer, checked, None, now_ms)
+    recorded_at_ms = now_ms
+    if not _spend(tx, start.serial, *steps[-1], checked, redeemer, now_ms):
+        recorded_at_ms = _redeem_history(tx, checked, redeemer)
+    return Redemption(payment, False, start.serial, payer, recorded_at_ms)
+
+
+def find_redemption(
+    tx: Transaction, suite: Suite, transfer: bytes
+) -> tuple[str, Redemption] | None:
+    """Who redeemed the transfer of this name, and how; None while it was not cashed."""
+    rows = tx.query(
+        "SELECT t.raw, t.serial, t.redeemer, t.recorded_at_ms, r.owner FROM transfers t"
+        " JOIN record r ON r.consumed_by = t.transfer AND r.serial = t.serial"
+        " WHERE t.transfer = ? AND t.redeemer IS NOT NULL",
+        (transfer,),
+    )
+    if not rows:
+        return None
+    raw, serial, redeemer, recorded_at_ms, payer = rows[0]
+    signed = parse_transfer(suite, raw)
+    return redeemer, Redemption(signed, True, serial, payer, recorded_at_ms)
+
+
+def _start(tx: Transaction, checked: CheckedItem) -> Recorded:
+    piece = checked.read.piece
+    first = checked.payment.value.consumed if piece is None else piece.currency.identifier
+    recorded = look_up(tx, first)
+    if recorded is None and piece is None:
+        raise Refusal(Outcome.HISTORY_REQUIRED, "expected the full piece: not in the record yet")
+    if recorded is None:
+        raise Refusal(Outcome.UNKNOWN_IDENTIFIER, "expected a currency of this record")
+    if piece is None and recorded.output.owner != checked.payer.fingerprint:
+        raise Refusal(Outcome.WRONG_OWNER, "expected a transfer signed by the owner")
+    if piece is not None and issued_output(piece.currency) != recorded.output:
+        raise Refusal(Outcome.UNKNOWN_IDENTIFIER, "expected the currency as it was issued")
+    return recorded
+
+
+def _redeemed_at(tx: Transaction, transfer: bytes) -> int | None:
+    rows = tx.query(
+        "SELECT recorded_at_ms FROM transfers WHERE transfer = ? AND redeemer IS NOT NULL",
+        (transfer,),
+    )
+    return rows[0][0] if rows else None
+
+
+def _spend(
+    tx: Transaction,
+    serial: bytes,
+    consumed: Output,
+    transfer: SignedTransfer,
+    checked: CheckedItem,
+    redeemer: str | None,
+    now_ms: int,
+) -> bool:
+    """Consume one state; False when this very transfer had consumed it before."""
+    certificate = checked.certificate_of(consumed.owner)
+    changed = tx.execute(
+        "UPDATE record SET state = ?, consumed_by = ? WHERE identifier = ? AND state = ?",
+        (State.SPENT, transfer.identifier, consumed.identifier, State.CIRCULATING),
+    )
+    if not changed:
+        _check_same_spender(tx, consumed, transfer, certificate)
+        return False
+    tx.execute(
+        "INSERT INTO transfers (transfer, serial, raw, certificate, redeemer, recorded_at_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (transfer.identifier, serial, transfer.raw, certificate, redeemer, now_ms),
+    )
+    payee, *change = outputs_of(transfer, consumed.owner)
+    enter(tx, serial, payee, State.REDEEMED if redeemer else State.CIRCULATING)
+    for output in change:
+        enter(tx, serial, output, State.CIRCULATING)
+    return True
+
+
+def _check_same_spender(
+    tx: Transaction, consumed: Output, transfer: SignedTransfer, certificate: bytes
+) -> None:
+    recorded = look_up(tx, consumed.identifier)
+    spender = recorded.consumed_by if recorded else None
+    if spender != transfer.identifier:
+        raise DoubleSpend(transfer, certificate, _raw_transfer(tx, spender))
+
+
+def _redeem_history(tx: Transaction, checked: CheckedItem, redeemer: str) -> int:
+    """Redeem a transfer that is known from a history; when it was recorded."""
+    payment = checked.payment
+    changed = tx.execute(
+        "UPDATE record SET state = ? WHERE identifier = ? AND state = ?",
+        (State.REDEEMED, payment.payee_output, State.CIRCULATING),
+    )
+    if not changed:
+        spent = look_up(tx, payment.payee_output)
+        first = _raw_transfer(tx, spent.consumed_by if spent else None)
+        raise DoubleSpend(payment, checked.payer.raw, first)
+    rows = tx.query(
+        "UPDATE transfers SET redeemer = ? WHERE transfer = ? RETURNING recorded_at_ms",
+        (redeemer, payment.identifier),
+    )
+    return int(rows[0][0])
+
+
+def _raw_transfer(tx: Transaction, transfer: bytes | None) -> bytes | None:
+    rows = tx.query("SELECT raw FROM transfers WHERE transfer = ?", (transfer,))
+    return rows[0][0] if rows else None
