@@ -1,0 +1,306 @@
+"""One sample of every structure, from fixed keys and fixed values, in the order money travels.
+
+Nothing here is drawn or read from a clock, and signatures are deterministic, so the samples of a
+suite are the same bytes wherever and whenever they are made.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import Struct
+
+from feiqian.crypto import cbor
+from feiqian.crypto.certificates import CERTIFICATE, PLATFORM, Certificate, Role
+from feiqian.crypto.signed import SignedKind
+from feiqian.crypto.suites import PrivateKey, Suite
+from feiqian.crypto.trust import DIRECTORY, Directory, DirectoryEntry
+from feiqian.money.currency import CURRENCY, Currency, SignedCurrency, parse_currency
+from feiqian.money.transfer import TRANSFER, SignedTransfer, Transfer, parse_transfer
+from feiqian.outcomes import Outcome
+from feiqian.timing.moment import Moment
+from feiqian.wire import cashing, payment, requests
+from feiqian.wire.envelope import encode_message
+
+V = cbor.VERSION
+NOW_MS = 1_790_000_000_000
+YEAR_MS = 365 * 24 * 3600 * 1000
+NONCE = bytes.fromhex("000102030405060708090a0b0c0d0e0f")
+REQUEST_ID = bytes.fromhex("01a0c4f3b4007000800000000000002a")
+OUTPUT_DOMAINS = ("payee_output", "change_output")
+
+SIGNERS = ("platform", "institution_a", "institution_b", "payer", "payee")
+"""The secret of the n-th is the byte n, 32 times."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedSample:
+    """A signed object, who signed it, and the identifiers it has."""
+
+    name: str
+    kind: SignedKind[Any]
+    signer: str
+    value: Struct
+    raw: bytes
+    identifiers: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class PlainSample:
+    """A structure that nobody signs: a message in its envelope, or a body."""
+
+    name: str
+    value: Struct
+    encoded: bytes
+
+
+@dataclass(slots=True)
+class Samples:
+    """All samples of one suite."""
+
+    suite: Suite
+    keys: dict[str, PrivateKey]
+    signed: list[SignedSample] = field(default_factory=list)
+    messages: list[PlainSample] = field(default_factory=list)
+    bodies: list[PlainSample] = field(default_factory=list)
+
+    def sign(self, name: str, kind: SignedKind[Any], signer: str, value: Struct) -> bytes:
+        """Sign `value`, keep it under `name`, return the signed object."""
+        raw = kind.sign(self.suite, self.keys[signer], value)
+        identifiers = _identifiers(self.suite, kind, raw)
+        self.signed.append(SignedSample(name, kind, signer, value, raw, identifiers))
+        return raw
+
+    def message(self, name: str, value: Struct) -> None:
+        """Keep a message under `name`."""
+        self.messages.append(PlainSample(name, value, encode_message(value)))
+
+    def body(self, name: str, value: Struct) -> bytes:
+        """Keep a body or result under `name`, return its encoding."""
+        encoded = cbor.encode(value)
+        self.bodies.append(PlainSample(name, value, encoded))
+        return encoded
+
+    def fingerprint(self, signer: str) -> bytes:
+        """The fingerprint of a signer's key."""
+        return self.suite.fingerprint(self.keys[signer].public)
+
+    def raw(self, name: str) -> bytes:
+        """The signed object kept under `name`."""
+        return next(sample.raw for sample in self.signed if sample.name == name)
+
+
+def make_samples(suite: Suite) -> Samples:
+    """Every structure once, some in each of their forms."""
+    keys = {name: suite.load(bytes([n]) * 32) for n, name in enumerate(SIGNERS, start=1)}
+    samples = Samples(suite, keys)
+    _trust(samples)
+    _money(samples)
+    _payment(samples)
+    _cashing(samples)
+    _wallet_requests(samples)
+    _platform_requests(samples)
+    return samples
+
+
+def _identifiers(suite: Suite, kind: SignedKind[Any], raw: bytes) -> dict[str, bytes]:
+    if kind is CURRENCY:
+        return {"circulation": parse_currency(suite, raw).identifier}
+    if kind is not TRANSFER:
+        return {}
+    transfer = parse_transfer(suite, raw)
+    outputs = zip(OUTPUT_DOMAINS, (transfer.payee_output, transfer.change_output), strict=True)
+    return {"transfer": transfer.identifier} | {name: id_ for name, id_ in outputs if id_}
+
+
+def _trust(to: Samples) -> None:
+    certified = (
+        ("root_certificate", "platform", "platform", Role.PLATFORM, PLATFORM, PLATFORM, 0),
+        ("certificate_a", "platform", "institution_a", Role.INSTITUTION, "A", PLATFORM, 0),
+        ("certificate_b", "platform", "institution_b", Role.INSTITUTION, "B", PLATFORM, 0),
+        ("payer_certificate", "institution_a", "payer", Role.CHIP, "A-7K2Q9D4M", "A", 2),
+        ("payee_certificate", "institution_b", "payee", Role.CHIP, "B-3F8T1X6P", "B", 3),
+    )
+    for name, signer, holder, role, subject, issuer, tier in certified:
+        public = to.keys[holder].public
+        validity = NOW_MS - YEAR_MS, NOW_MS + 5 * YEAR_MS
+        value = Certificate(V, role, subject, public, issuer, tier, *validity)
+        to.sign(name, CERTIFICATE, signer, value)
+    entries = tuple(
+        DirectoryEntry(code, to.raw(f"certificate_{code.lower()}"), f"https://{code}.example")
+        for code in "AB"
+    )
+    to.sign("directory", DIRECTORY, "platform", Directory(V, 7, NOW_MS, entries))
+
+
+def _money(to: Samples) -> None:
+    payer, payee = to.fingerprint("payer"), to.fingerprint("payee")
+    serial = bytes.fromhex("01a0c4f3b4007000800000000000a5f0")
+    moment = Moment(NOW_MS + 1_000, 250)
+    to.sign(
+        "currency",
+        CURRENCY,
+        "institution_a",
+        Currency(V, "A", serial, 100_00, payer, NOW_MS, 1, None),
+    )
+    circulating = _currency(to, "currency").identifier
+    to.sign(
+        "transfer_whole",
+        TRANSFER,
+        "payer",
+        Transfer(V, circulating, payee, 100_00, 0, 1, moment, NONCE),
+    )
+    to.sign(
+        "transfer_with_change",
+        TRANSFER,
+        "payer",
+        Transfer(V, circulating, payee, 12_50, 87_50, 2, moment, NONCE),
+    )
+    change = _transfer(to, "transfer_with_change").change_output
+    to.sign(
+        "renewal",
+        CURRENCY,
+        "institution_a",
+        Currency(V, "A", serial, 87_50, payer, NOW_MS + 2_000, 0, change),
+    )
+    second = bytes.fromhex("01a0c4f3b4007000800000000000b17e")
+    to.sign(
+        "second_currency",
+        CURRENCY,
+        "institution_b",
+        Currency(V, "B", second, 12_50, payee, NOW_MS + 2_000, 3, None),
+    )
+
+
+def _currency(to: Samples, name: str) -> SignedCurrency:
+    return parse_currency(to.suite, to.raw(name))
+
+
+def _transfer(to: Samples, name: str) -> SignedTransfer:
+    return parse_transfer(to.suite, to.raw(name))
+
+
+def _item(to: Samples, *, full: bool) -> payment.PaymentItem:
+    return payment.PaymentItem(
+        issuer="A",
+        currency=to.raw("currency") if full else None,
+        transfers=(to.raw("transfer_with_change"),),
+        certificates=(to.raw("payer_certificate"),),
+    )
+
+
+def _payment(to: Samples) -> None:
+    moment, expires_at_ms = Moment(NOW_MS, 250), NOW_MS + 60_000
+    for name, amount_minor in (("offer", 12_50), ("offer_open_amount", None)):
+        offer = payment.Offer(V, NONCE, amount_minor, 50_000_00, moment, expires_at_ms)
+        to.sign(name, payment.OFFER, "payee", offer)
+    confirmation = payment.Confirmation(
+        version=V,
+        manager="B",
+        nonce=NONCE,
+        payee=to.fingerprint("payee"),
+        amount_minor=12_50,
+        transfers=(_transfer(to, "transfer_with_change").identifier,),
+        confirmed_at_ms=NOW_MS + 2_000,
+    )
+    to.sign("confirmation", payment.CONFIRMATION, "institution_b", confirmation)
+
+    confirmed, renewals = to.raw("confirmation"), (to.raw("renewal"),)
+    for name, full in (("payment_request_full", True), ("payment_request_identifier", False)):
+        to.message(name, payment.PaymentRequest(NONCE, (_item(to, full=full),)))
+    to.message("offer_message", payment.OfferMessage(to.raw("offer"), to.raw("payee_certificate")))
+    to.message("payment_confirmed", payment.PaymentConfirmed(confirmed, renewals))
+    to.message("refused", payment.Refused(Outcome.AMOUNT_MISMATCH, "expected 12.50"))
+    second = (to.raw("second_currency"),)
+    to.message("payment_result", payment.PaymentResult(confirmed, second, renewals))
+
+
+def _cashing(to: Samples) -> None:
+    item = cashing.CashItem(_item(to, full=True), to.raw("payee_certificate"))
+    request = cashing.CashRequest(V, REQUEST_ID, "B", "A", NOW_MS + 1_500, (item,))
+    to.sign("cash_request", cashing.CASH_REQUEST, "institution_b", request)
+    statement = cashing.ObligationStatement(V, "A", "B", 12_50, NOW_MS + 2_000)
+    to.sign("obligation_statement", cashing.OBLIGATION_STATEMENT, "institution_a", statement)
+    paid = _transfer(to, "transfer_with_change")
+    results = (
+        cashing.CashResult(paid.identifier, Outcome.ACCEPTED, "", to.raw("renewal"), None),
+        cashing.CashResult(
+            _transfer(to, "transfer_whole").identifier,
+            Outcome.DOUBLE_SPENT,
+            "another transfer came first",
+            None,
+            paid.raw,
+        ),
+    )
+    response = cashing.CashResponse(
+        V, REQUEST_ID, "A", "B", results, to.raw("obligation_statement")
+    )
+    to.sign("cash_response", cashing.CASH_RESPONSE, "institution_a", response)
+
+
+def _wallet_requests(to: Samples) -> None:
+    items, renewals = (_item(to, full=True),), (to.raw("renewal"),)
+    paid = _transfer(to, "transfer_with_change").identifier
+    standing = requests.TransferStanding(paid, Outcome.ACCEPTED, "B", to.raw("renewal"))
+    bodies = {
+        requests.Action.OPEN: requests.OpenBody(V, to.keys["payer"].public, 2),
+        requests.Action.WITHDRAW: requests.WithdrawBody(V, 100_00),
+        requests.Action.DEPOSIT: requests.RedeemBody(V, items),
+        requests.Action.CONVERT: requests.RedeemBody(V, items),
+        requests.Action.ISSUED: requests.IssuedBody(V, 2),
+        requests.Action.TRANSFERS: requests.TransfersBody(V, (paid,)),
+        requests.Action.ACCOUNT: requests.EmptyBody(V),
+    }
+    results = {
+        requests.Action.OPEN: requests.OpenResult(V, to.raw("payer_certificate"), "A-0001"),
+        requests.Action.WITHDRAW: requests.IssuedResult(V, (to.raw("currency"),)),
+        requests.Action.DEPOSIT: requests.DepositResult(V, 12_50, 912_50, renewals),
+        requests.Action.CONVERT: requests.ConvertResult(V, to.raw("second_currency"), renewals),
+        requests.Action.ISSUED: requests.IssuedResult(V, ()),
+        requests.Action.TRANSFERS: requests.TransfersResult(V, (standing,)),
+        requests.Action.ACCOUNT: requests.AccountResult(V, "A-0001", 900_00, 1),
+    }
+    for action, body in bodies.items():
+        sender = requests.NEW_WALLET if action is requests.Action.OPEN else "A-7K2Q9D4M"
+        _ask(to, requests.WALLET_REQUEST, ("payer", sender, "A"), action, body)
+        _answer(to, "institution_a", action, results[action])
+
+
+def _platform_requests(to: Samples) -> None:
+    for action, sign in ((requests.Action.ISSUE, 1), (requests.Action.RETURN, -1)):
+        order = requests.IssuanceOrder(V, 1, "A", sign * 500_00, 500_00, NOW_MS)
+        name = f"{action}_order"
+        to.sign(name, requests.ISSUANCE_ORDER, "platform", order)
+        _ask_platform(to, action, requests.IssueBody(V, 500_00))
+        _answer(to, "platform", action, requests.IssueResult(V, to.raw(name)))
+    claim = requests.SettledClaim("B", Outcome.ACCEPTED, "", 12_50, 12_50)
+    statements = (to.raw("obligation_statement"),)
+    _ask_platform(to, requests.Action.SETTLE, requests.SettleBody(V, statements))
+    _answer(to, "platform", requests.Action.SETTLE, requests.SettleResult(V, (claim,)))
+    _ask_platform(to, requests.Action.POSITION, requests.EmptyBody(V))
+    settled = (requests.SettledPair("B", "A", 12_50),)
+    position = requests.PositionResult(V, 1_000_00, 500_00, 12_50, 0, settled)
+    _answer(to, "platform", requests.Action.POSITION, position)
+
+
+def _ask_platform(to: Samples, action: requests.Action, body: Struct) -> None:
+    route = ("institution_a", "A", PLATFORM)
+    _ask(to, requests.INSTITUTION_REQUEST, route, action, body)
+
+
+def _ask(
+    to: Samples,
+    kind: SignedKind[Any],
+    route: tuple[str, str, str],
+    action: requests.Action,
+    body: Struct,
+) -> None:
+    signer, sender, addressee = route
+    encoded = to.body(f"{action}_body", body)
+    request = requests.Request(V, REQUEST_ID, sender, addressee, NOW_MS, action, encoded)
+    to.sign(f"{action}_request", kind, signer, request)
+
+
+def _answer(to: Samples, signer: str, action: requests.Action, result: Struct) -> None:
+    encoded = to.body(f"{action}_result", result)
+    answer = requests.Answer(V, REQUEST_ID, Outcome.ACCEPTED, "", NOW_MS + 500, encoded)
+    to.sign(f"{action}_answer", requests.ANSWER, signer, answer)
