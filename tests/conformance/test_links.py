@@ -1,0 +1,91 @@
+"""Every link keeps the same promises: in memory, over TCP, by QR code."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from feiqian.adapters.qr import PAYEE, PAYER, QrLink
+from feiqian.adapters.tcp import TcpLink, TcpListener
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import Link
+from feiqian.testing.link_conformance import LinkConformance
+from feiqian.testing.links import MemoryLink, linked_pair
+from feiqian.wire.envelope import MAX_MESSAGE_BYTES
+
+
+@pytest.mark.feature("C-01")
+class TestMemoryLink(LinkConformance):
+    async def connect(self) -> tuple[Link, Link]:
+        return linked_pair()
+
+    async def vanish(self, link: Link) -> None:
+        assert isinstance(link, MemoryLink)
+        await link.close()
+
+
+@pytest.mark.feature("C-01")
+class TestTcpLink(LinkConformance):
+    async def connect(self) -> tuple[Link, Link]:
+        listener = await TcpListener.listen("127.0.0.1", 0)
+        payer = await TcpLink.connect("127.0.0.1", listener.port, attempts=1)
+        payee = await listener.accept()
+        await listener.close()
+        return payee, payer
+
+    async def vanish(self, link: Link) -> None:
+        assert isinstance(link, TcpLink)
+        link._writer.transport.abort()
+
+    def test_a_frame_that_announces_too_much_is_refused(self) -> None:
+        """A peer that announces a frame above the limit is cut off before it can send it."""
+        self.run("check_announced")
+
+    async def check_announced(self, payee: Link, payer: Link) -> None:
+        assert isinstance(payee, TcpLink)
+        payee._writer.write((MAX_MESSAGE_BYTES + 1).to_bytes(4, "big"))
+        with pytest.raises(Refusal) as refused:
+            await payer.receive()
+        assert refused.value.outcome is Outcome.TOO_LARGE
+
+
+@pytest.mark.feature("C-01")
+class TestQrLink(LinkConformance):
+    NOTICES_VANISHING = False
+
+    @pytest.fixture(autouse=True)
+    def _directory(self, tmp_path: Path) -> None:
+        self.directory = tmp_path / "codes"
+
+    async def connect(self) -> tuple[Link, Link]:
+        return QrLink(self.directory, PAYEE), QrLink(self.directory, PAYER)
+
+    def test_codes_of_an_ended_session_are_ignored(self) -> None:
+        """A payer that finds the images of a session that ended waits for the next session."""
+
+        async def check() -> None:
+            ended = QrLink(self.directory, PAYEE)
+            await ended.send(b"old offer")
+            await ended.close()
+            payer = QrLink(self.directory, PAYER)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await payer.receive()
+            await QrLink(self.directory, PAYEE).send(b"new offer")
+            assert await payer.receive() == b"new offer"
+
+        asyncio.run(check())
+
+
+def test_nobody_listening_is_unavailable() -> None:
+    """Connecting where nobody listens ends after the attempts allowed, by name."""
+
+    async def check() -> None:
+        listener = await TcpListener.listen("127.0.0.1", 0)
+        port = listener.port
+        await listener.close()
+        with pytest.raises(Refusal) as refused:
+            await TcpLink.connect("127.0.0.1", port, attempts=2)
+        assert refused.value.outcome is Outcome.UNAVAILABLE
+
+    asyncio.run(check())
