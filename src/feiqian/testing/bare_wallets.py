@@ -1,0 +1,204 @@
+"""A wallet without chip or client: a key in the test's own hands.
+
+It speaks to its institution like any wallet, but signs whatever the test wants, which no chip
+would. Honest methods are for convenience; the rest is for opponents.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Self, TypeVar
+
+from msgspec import Struct
+
+from feiqian.crypto import cbor
+from feiqian.crypto.cbor import VERSION
+from feiqian.crypto.certificates import parse_certificate
+from feiqian.crypto.suites import PrivateKey, Suite
+from feiqian.money.currency import SignedCurrency, parse_currency
+from feiqian.money.identifiers import CHANGE_OUTPUT, PAYEE_OUTPUT
+from feiqian.money.limits import DEFAULT_TIER
+from feiqian.money.piece import Output, issued_output, outputs_of
+from feiqian.money.transfer import SignedTransfer, Transfer, sign_transfer
+from feiqian.testing.network import SeededEntropy, SimulatedNetwork, key_of, url_of
+from feiqian.timing.moment import Moment
+from feiqian.wire.envelope import decode_message, encode_message
+from feiqian.wire.payment import PaymentItem, PaymentRequest, PaymentResult
+from feiqian.wire.requests import (
+    ANSWER,
+    MAX_BODY_BYTES,
+    NEW_WALLET,
+    WALLET_REQUEST,
+    Action,
+    IssuedResult,
+    OpenBody,
+    OpenResult,
+    Request,
+    WithdrawBody,
+)
+
+R = TypeVar("R", bound=Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A state of value and the chain that proves it."""
+
+    output: Output
+    currency: SignedCurrency
+    transfers: tuple[SignedTransfer, ...] = ()
+    certificates: tuple[bytes, ...] = ()
+
+
+@dataclass
+class BareWallet:
+    """A key, its certificate, and whatever it was given."""
+
+    network: SimulatedNetwork
+    code: str
+    key: PrivateKey
+    number: str
+    certificate: bytes
+    entropy: SeededEntropy
+    counter: int = 0
+    holdings: list[Holding] = field(default_factory=list)
+
+    @classmethod
+    async def open(
+        cls, network: SimulatedNetwork, code: str, label: str, tier: int = DEFAULT_TIER
+    ) -> Self:
+        """Open a wallet at institution `code`; `label` decides its key."""
+        suite = network.institutions[code].office.suite
+        key = key_of(suite, network.seed, label)
+        entropy = SeededEntropy(f"{network.seed}/{label}")
+        wallet = cls(network, code, key, NEW_WALLET, b"", entropy)
+        body = OpenBody(VERSION, key.public, tier)
+        opened = await wallet.ask(Action.OPEN, body, OpenResult)
+        wallet.certificate = opened.chip_certificate
+        wallet.number = parse_certificate(suite, opened.chip_certificate).value.subject
+        return wallet
+
+    @property
+    def suite(self) -> Suite:
+        """The suite of the network."""
+        return self.network.institutions[self.code].office.suite
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Of the wallet's key."""
+        return self.suite.fingerprint(self.key.public)
+
+    @property
+    def balance_minor(self) -> int:
+        """What it believes to hold."""
+        return sum(holding.output.amount_minor for holding in self.holdings)
+
+    def request(self, action: Action, body: Struct, request_id: bytes | None = None) -> bytes:
+        """A signed request."""
+        request = Request(
+            version=VERSION,
+            request_id=request_id or self.entropy(16),
+            sender=self.number,
+            addressee=self.code,
+            sent_at_ms=self.network.clock.now().midpoint_ms,
+            action=action,
+            body=cbor.encode(body),
+        )
+        return WALLET_REQUEST.sign(self.suite, self.key, request)
+
+    async def ask(self, action: Action, body: Struct, shape: type[R]) -> R:
+        """Ask its institution; the result. `Refusal` by name."""
+        return await self.send(self.request(action, body), shape)
+
+    async def send(self, raw: bytes, shape: type[R]) -> R:
+        """Send a signed request as it is; the result."""
+        answered = await self.network.courier.post(url_of(self.code) + "/v1/requests", raw)
+        public = self.network.institutions[self.code].office.key.public
+        answer = ANSWER.read(self.suite, answered, public)
+        return cbor.decode(answer.result, shape, limit=MAX_BODY_BYTES)
+
+    async def withdraw(self, amount_minor: int) -> Holding:
+        """Bank money into one currency."""
+        body = WithdrawBody(VERSION, amount_minor)
+        result = await self.ask(Action.WITHDRAW, body, IssuedResult)
+        return self.take(result.currencies[0])
+
+    def take(self, currency_raw: bytes) -> Holding:
+        """Hold a currency issued to this wallet."""
+        currency = parse_currency(self.suite, currency_raw)
+        holding = Holding(issued_output(currency), currency)
+        self.holdings.append(holding)
+        return holding
+
+    def sign(self, consumed: bytes, payee: bytes, amount: int, change: int, nonce: bytes) -> bytes:
+        """A transfer of anything to anybody."""
+        self.counter += 1
+        moment = Moment(self.network.clock.now().midpoint_ms, 500)
+        transfer = Transfer(VERSION, consumed, payee, amount, change, self.counter, moment, nonce)
+        return sign_transfer(self.suite, self.key, transfer).raw
+
+    def spend(
+        self, holding: Holding, payee: bytes, amount_minor: int, nonce: bytes
+    ) -> tuple[Holding, Holding | None]:
+        """Hand over part of a holding: the payee's part with its chain, and the change."""
+        self.counter += 1
+        change_minor = holding.output.amount_minor - amount_minor
+        moment = Moment(self.network.clock.now().midpoint_ms, 500)
+        transfer = sign_transfer(
+            self.suite,
+            self.key,
+            Transfer(
+                VERSION,
+                holding.output.identifier,
+                payee,
+                amount_minor,
+                change_minor,
+                self.counter,
+                moment,
+                nonce,
+            ),
+        )
+        if holding in self.holdings:
+            self.holdings.remove(holding)
+        outputs = outputs_of(transfer, self.fingerprint)
+        chain = Holding(
+            outputs[PAYEE_OUTPUT],
+            holding.currency,
+            (*holding.transfers, transfer),
+            tuple(dict.fromkeys((*holding.certificates, self.certificate))),
+        )
+        if not change_minor:
+            return chain, None
+        change = replace(chain, output=outputs[CHANGE_OUTPUT])
+        self.holdings.append(change)
+        return chain, change
+
+
+def full_item(handed: Holding) -> PaymentItem:
+    """The payment item with the full digital currency."""
+    return PaymentItem(
+        handed.currency.value.issuer,
+        handed.currency.raw,
+        tuple(transfer.raw for transfer in handed.transfers),
+        handed.certificates,
+    )
+
+
+def identifier_item(handed: Holding) -> PaymentItem:
+    """The payment item with the circulation identifier only."""
+    return PaymentItem(
+        handed.currency.value.issuer,
+        None,
+        (handed.transfers[-1].raw,),
+        (handed.certificates[-1],),
+    )
+
+
+async def bring(payee: BareWallet, nonce: bytes, *items: PaymentItem) -> PaymentResult:
+    """Bring a payment request to the payee's manager, and hold what it issues."""
+    request = encode_message(PaymentRequest(nonce, tuple(items)))
+    raw = await payee.network.courier.post(url_of(payee.code) + "/v1/payments", request)
+    result = decode_message(raw, PaymentResult)
+    known = {holding.currency.raw for holding in payee.holdings}
+    for currency in result.currencies:
+        if currency not in known:
+            payee.take(currency)
+    return result

@@ -1,0 +1,159 @@
+"""A whole network in one process: platform, institutions, and a courier that obeys the test.
+
+Everything but the transport is the code that runs in production. Stores are in memory, entropy and
+keys come from a seed, the clock stands still unless moved: the same seed makes the same bytes.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from feiqian.central.authority import self_signed_root
+from feiqian.central.documents import Admission, CycleOrder, CycleReport, ReservesChange
+from feiqian.central.platform import Platform
+from feiqian.central.schema import MIGRATIONS as CENTRAL_MIGRATIONS
+from feiqian.crypto.p256 import P256_SHA256
+from feiqian.crypto.suites import PrivateKey, Suite
+from feiqian.crypto.trust import TrustStore
+from feiqian.institution import books, standing
+from feiqian.institution.institution import Institution
+from feiqian.institution.office import Office
+from feiqian.institution.schema import MIGRATIONS as INSTITUTION_MIGRATIONS
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.testing.memory_store import MemoryStore
+from feiqian.testing.platform_world import START_MS, StandingClock
+
+CENTRAL_URL = "http://central"
+DEFAULT_RESERVES_MINOR = 1_000_000_00
+DEFAULT_OPENING_MINOR = 1_000_00
+
+Handler = Callable[[bytes], Awaitable[bytes]]
+
+
+class SeededEntropy:
+    """`ports.Entropy` that a seed decides."""
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed
+        self._count = 0
+
+    def __call__(self, count: int) -> bytes:
+        """The next `count` bytes (at most 64)."""
+        self._count += 1
+        return hashlib.sha512(f"{self._seed}/{self._count}".encode()).digest()[:count]
+
+
+@dataclass
+class RoutingCourier:
+    """`ports.Courier` that calls the other party's method; parties can be cut off."""
+
+    handlers: dict[str, Handler] = field(default_factory=dict)
+    cut_off: set[str] = field(default_factory=set)
+    """URL prefixes that cannot be reached."""
+    losing_answers: set[str] = field(default_factory=set)
+    """URL prefixes that do what is asked and whose answer is lost."""
+    posted: list[tuple[str, bytes]] = field(default_factory=list)
+    """Everything that was ever sent."""
+
+    async def post(self, url: str, body: bytes) -> bytes:
+        """Deliver, unless the test has arranged otherwise."""
+        self.posted.append((url, body))
+        if any(url.startswith(prefix) for prefix in self.cut_off):
+            raise Refusal(Outcome.UNAVAILABLE, f"{url} is cut off")
+        answer = await self.handlers[url](body)
+        if any(url.startswith(prefix) for prefix in self.losing_answers):
+            raise Refusal(Outcome.TIMED_OUT, f"the answer of {url} was lost")
+        return answer
+
+
+@dataclass
+class SimulatedNetwork:
+    """A platform and its institutions, ready to serve wallets."""
+
+    platform: Platform
+    institutions: dict[str, Institution]
+    stores: dict[str, MemoryStore]
+    courier: RoutingCourier
+    clock: StandingClock
+    seed: str
+
+    @classmethod
+    async def create(
+        cls,
+        codes: Sequence[str] = ("A", "B"),
+        *,
+        seed: str = "network",
+        suite: Suite = P256_SHA256,
+        reserves_minor: int = DEFAULT_RESERVES_MINOR,
+        opening_minor: int = DEFAULT_OPENING_MINOR,
+    ) -> Self:
+        """Make keys, admit the institutions, give each reserves and issuance of the same sum."""
+        clock, courier = StandingClock(), RoutingCourier()
+        root_key = key_of(suite, seed, "root")
+        root_raw = self_signed_root(suite, root_key, START_MS)
+        stores = {"platform": MemoryStore(CENTRAL_MIGRATIONS)}
+        platform = await Platform.open(suite, root_raw, root_key, stores["platform"], clock)
+        courier.handlers[f"{CENTRAL_URL}/v1/requests"] = platform.answer
+        network = cls(platform, {}, stores, courier, clock, seed)
+        for code in codes:
+            public_key = key_of(suite, seed, code).public.hex()
+            await platform.admit(Admission(f"admit {code}", code, public_key, url_of(code)))
+        for code in codes:
+            await platform.change_reserves(ReservesChange(f"fund {code}", code, reserves_minor))
+            network.stores[code] = MemoryStore(INSTITUTION_MIGRATIONS)
+            institution = network.start(code, suite, root_raw, opening_minor)
+            await standing.order_issuance(institution.office, "first", reserves_minor)
+        return network
+
+    def start(self, code: str, suite: Suite, root_raw: bytes, opening_minor: int) -> Institution:
+        """A new run of an institution on its store, as after a crash."""
+        trust = TrustStore.pinned(suite, root_raw)
+        trust.learn_directory(self.platform.directory())
+        institution = Institution(
+            Office(
+                code=code,
+                key=key_of(suite, self.seed, code),
+                trust=trust,
+                store=self.stores[code],
+                clock=self.clock,
+                entropy=SeededEntropy(f"{self.seed}/{code}/{len(self.courier.posted)}"),
+                courier=self.courier,
+                central_url=CENTRAL_URL,
+            ),
+            opening_minor,
+        )
+        url = url_of(code)
+        self.courier.handlers[f"{url}/v1/requests"] = institution.answer
+        self.courier.handlers[f"{url}/v1/payments"] = institution.pay
+        self.courier.handlers[f"{url}/v1/cash"] = institution.cash
+        self.institutions[code] = institution
+        return institution
+
+    def restart(self, code: str) -> Institution:
+        """Forget all that an institution had in memory."""
+        office = self.institutions[code].office
+        return self.start(code, office.suite, office.trust.root.raw, DEFAULT_OPENING_MINOR)
+
+    async def settle(self) -> CycleReport:
+        """Every institution claims, a net cycle runs, every institution books it."""
+        for institution in self.institutions.values():
+            await standing.settle(institution.office)
+        report = await self.platform.run_cycle(CycleOrder(f"cycle {len(self.courier.posted)}"))
+        for institution in self.institutions.values():
+            await standing.update_position(institution.office)
+        return report
+
+    def balances(self, code: str) -> dict[str, int]:
+        """An institution's books."""
+        return self.stores[code].run(books.balances)
+
+
+def url_of(code: str) -> str:
+    """Where an institution of a simulated network answers."""
+    return f"http://{code.lower()}"
+
+
+def key_of(suite: Suite, seed: str, label: str) -> PrivateKey:
+    """The key of a label, the same in every run."""
+    return suite.load(hashlib.sha256(f"{seed}/{label}".encode()).digest())
