@@ -5,8 +5,12 @@ import hashlib
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from tongsuopy.crypto import hashes as tongsuo_hashes
-from tongsuopy.crypto.asymciphers import ec as tongsuo_ec
+from tongsuopy.crypto import (  # type: ignore[import-untyped]  # the library ships no types
+    hashes as tongsuo_hashes,
+)
+from tongsuopy.crypto.asymciphers import (  # type: ignore[import-untyped]  # as above
+    ec as tongsuo_ec,
+)
 
 from tests.vectors import rfc8949
 
