@@ -138,6 +138,8 @@ def test_chip_is_verified_up_to_the_root(world, trust):
         ("platform", {"issuer": "platform"}, Outcome.UNKNOWN_ISSUER),
         ("institution_a", {"role": Role.INSTITUTION}, Outcome.WRONG_ROLE),
         ("institution_a", {"subject": "B-7K2Q9D4M"}, Outcome.BAD_CERTIFICATE),
+        ("institution_a", {"subject": "AB-7K2Q9D4M"}, Outcome.BAD_CERTIFICATE),
+        ("institution_a", {"subject": "A"}, Outcome.BAD_CERTIFICATE),
         ("institution_a", {"not_after_ms": NOW_MS - 1}, Outcome.CERTIFICATE_EXPIRED),
         ("institution_a", {"not_before_ms": NOW_MS + 1}, Outcome.CERTIFICATE_EXPIRED),
     ],

@@ -2,8 +2,7 @@
 
 A certificate says which key plays which role under which name, in which limits tier, and for how
 long. Names: an institution is its code (``A``), a chip is the number of the wallet it belongs to
-(``A-7K2Q9D4M``), the platform is ``platform``. An institution certifies wallet numbers of its own
-code alone, so that a chip's name tells whose it is.
+(``A-7K2Q9D4M``), the platform is ``platform``.
 """
 
 from dataclasses import dataclass
@@ -83,8 +82,6 @@ def verify_certificate(
         raise Refusal(Outcome.WRONG_ROLE, f"expected a certificate of role {role.name.lower()}")
     if value.issuer != issuer.subject:
         raise Refusal(Outcome.BAD_CERTIFICATE, f"expected a certificate issued by {issuer.subject}")
-    if role is Role.CHIP and not value.subject.startswith(f"{issuer.subject}-"):
-        raise Refusal(Outcome.BAD_CERTIFICATE, f"expected a wallet number of {issuer.subject}")
     try:
         CERTIFICATE.verify(suite, issuer.public_key, certificate.signed)
     except Refusal as refusal:

@@ -16,7 +16,7 @@ MINOR_DIGITS = 2
 AmountMinor = Annotated[int, Meta(ge=1, le=MAX_AMOUNT_MINOR)]
 AmountOrZeroMinor = Annotated[int, Meta(ge=0, le=MAX_AMOUNT_MINOR)]
 
-_WRITTEN = re.compile(r"(\d{1,13})(?:\.(\d{1,2}))?", re.ASCII)
+_WRITTEN = re.compile(r"(\d{1,14})(?:\.(\d{1,2}))?", re.ASCII)
 
 
 def parse_amount(text: str) -> int:
