@@ -1,7 +1,7 @@
 """The platform's own key: what it certifies and signs, under the self-signed root certificate.
 
 Everybody pins the root certificate, so whoever holds its key decides who is an institution. Here
-one key signs certificates, directories, orders and answers alike; docs/adr/0011-one-platform-key.md
+one key signs certificates, directories, orders and answers alike; docs/adr/0004-one-platform-key.md
 says what that costs and how an operations key would be split off.
 """
 

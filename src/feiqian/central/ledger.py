@@ -13,7 +13,7 @@ from; it alone may be negative, and minus its balance is all that was ever paid 
 
 Issue and return alone change the sum of all issuance accounts: settlement only moves it. B redeemed
 currency that A had issued, so that A may have as much less in circulation and B has issued as much
-instead: the authorisation follows the currency (docs/adr/0010-settle-in-issuance.md).
+instead: the authorisation follows the currency (docs/adr/0003-settle-in-issuance.md).
 Balances follow from the postings; they are kept beside them for speed and compared by the audit.
 """
 
