@@ -1,0 +1,5 @@
+"""``python -m feiqian`` is the command line."""
+
+from feiqian.apps.cli import main
+
+main()

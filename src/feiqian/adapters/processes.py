@@ -1,0 +1,100 @@
+"""Servers as processes of their own: started, waited for, and ended by pid, never by name.
+
+The pid file holds the pid and the process's start time, so that a pid that the system has given to
+somebody else since is never signalled.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from feiqian.outcomes import Outcome, Refusal
+
+START_WAIT_S = 30.0
+STOP_WAIT_S = 15.0
+POLL_S = 0.05
+HEALTH_TIMEOUT_S = 2.0
+
+
+def start(arguments: list[str], pid_file: Path, log_file: Path) -> int:
+    """Start ``feiqian`` with `arguments`, detached; its pid. `Refusal` busy if it runs already."""
+    running = find(pid_file)
+    if running is not None:
+        raise Refusal(Outcome.BUSY, f"expected no running server, found pid {running}")
+    with log_file.open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
+            [sys.executable, "-m", "feiqian", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    pid_file.write_text(f"{process.pid} {_started_at(process.pid)}\n", encoding="ascii")
+    return process.pid
+
+
+def find(pid_file: Path) -> int | None:
+    """The pid of the server behind a pid file, if that very process still runs."""
+    try:
+        pid_text, started = pid_file.read_text(encoding="ascii").split()
+    except (FileNotFoundError, ValueError):
+        return None
+    pid = int(pid_text)
+    return pid if started and _started_at(pid) == started else None
+
+
+def stop(pid_file: Path) -> bool:
+    """End the server behind a pid file (SIGTERM, then SIGKILL); whether there was one."""
+    pid = find(pid_file)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+        if not _wait_gone(pid_file, STOP_WAIT_S):
+            os.kill(pid, signal.SIGKILL)
+            _wait_gone(pid_file, STOP_WAIT_S)
+    pid_file.unlink(missing_ok=True)
+    return pid is not None
+
+
+def wait_healthy(url: str, pid_file: Path, log_file: Path) -> None:
+    """Wait until a server answers ``/health``. `Refusal` unavailable when it ended or is silent."""
+    deadline = time.monotonic() + START_WAIT_S
+    while time.monotonic() < deadline:
+        if _is_healthy(url):
+            return
+        if find(pid_file) is None:
+            raise Refusal(Outcome.UNAVAILABLE, f"the server at {url} ended; see {log_file}")
+        time.sleep(POLL_S)
+    raise Refusal(Outcome.TIMED_OUT, f"expected {url} to be up within {START_WAIT_S:.0f} s")
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=HEALTH_TIMEOUT_S) as answer:  # noqa: S310 - our own http URL
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _started_at(pid: int) -> str:
+    """When the kernel started a process, in its own clock ticks; empty when there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    fields = stat.rpartition(")")[2].split()
+    is_zombie = fields[0] == "Z"
+    return "" if is_zombie else fields[19]
+
+
+def _wait_gone(pid_file: Path, wait_s: float) -> bool:
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        if find(pid_file) is None:
+            return True
+        time.sleep(POLL_S)
+    return False

@@ -1,0 +1,168 @@
+"""An operating institution as a server: its ports wired, its HTTP paths, its clockwork."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import structlog
+from starlette.applications import Starlette
+
+from feiqian.adapters.clock import SystemClock, system_entropy
+from feiqian.adapters.clockwork import repeat
+from feiqian.adapters.http_client import HttpCourier
+from feiqian.adapters.http_server import (
+    CborDocument,
+    CborEndpoint,
+    Operation,
+    build_app,
+    serve,
+)
+from feiqian.adapters.logs import configure_logs
+from feiqian.adapters.sqlite import SqliteStore
+from feiqian.apps.configuration import InstitutionConfig, load, read_secret
+from feiqian.crypto.suite_names import suite_named
+from feiqian.crypto.trust import TrustStore
+from feiqian.institution import operations, tracing
+from feiqian.institution.institution import Institution
+from feiqian.institution.office import Office
+from feiqian.institution.schema import MIGRATIONS
+from feiqian.outcomes import Refusal
+from feiqian.wire.cashing import MAX_CASH_BYTES
+from feiqian.wire.envelope import MAX_MESSAGE_BYTES
+from feiqian.wire.requests import MAX_REQUEST_BYTES
+
+DIRECTORY_FILE = "directory.cose"
+"""The newest directory seen, so that an institution starts without the platform."""
+REFRESH_S = 30.0
+"""How often the directory is asked for, and pending items are presented again."""
+
+log = structlog.get_logger("institution")
+
+
+@asynccontextmanager
+async def open_institution(config_path: Path) -> AsyncIterator[Institution]:
+    """The institution of a configuration file, with real ports. `Refusal` by name."""
+    config = load(config_path, InstitutionConfig)
+    folder = config_path.parent
+    suite = suite_named(config.suite)
+    trust = TrustStore.pinned(suite, (folder / config.root_file).read_bytes())
+    courier = HttpCourier()
+    await learn_directory(trust, courier, config.central_url, folder / DIRECTORY_FILE)
+    store = SqliteStore.open(folder / config.database, MIGRATIONS)
+    office = Office(
+        code=config.code,
+        key=suite.load(bytes.fromhex(read_secret(folder / config.key_file))),
+        trust=trust,
+        store=store,
+        clock=SystemClock(),
+        entropy=system_entropy,
+        courier=courier,
+        central_url=config.central_url,
+    )
+    try:
+        yield Institution(office, config.opening_balance_minor)
+    finally:
+        await store.close()
+        await courier.close()
+
+
+async def learn_directory(
+    trust: TrustStore, courier: HttpCourier, central_url: str, cache: Path
+) -> None:
+    """Take the newest directory that the platform or the cache has.
+
+    Raises `Refusal` unavailable when there is neither.
+    """
+    _recall_directory(trust, cache)
+    try:
+        if trust.learn_directory(await courier.get(f"{central_url}/v1/directory")):
+            _keep_directory(trust, cache)
+    except Refusal as refusal:
+        if not trust.directory_number:
+            raise
+        log.warning("directory not refreshed", outcome=refusal.outcome, detail=refusal.detail)
+
+
+def _recall_directory(trust: TrustStore, cache: Path) -> None:
+    if cache.exists():
+        trust.learn_directory(cache.read_bytes())
+
+
+def _keep_directory(trust: TrustStore, cache: Path) -> None:
+    fresh = cache.with_suffix(".new")
+    fresh.write_bytes(trust.directory_raw)
+    fresh.replace(cache)
+
+
+async def serve_institution(config_path: Path) -> None:
+    """Serve until ended by a signal."""
+    config = load(config_path, InstitutionConfig)
+    configure_logs(f"institution {config.code}")
+    token = read_secret(config_path.parent / config.operator_token_file)
+    async with open_institution(config_path) as institution:
+        cache = config_path.parent / DIRECTORY_FILE
+        clockwork = asyncio.create_task(repeat(partial(_keep_up, institution, cache), REFRESH_S))
+        try:
+            await serve(institution_app(institution, token), config.host, config.port)
+        finally:
+            clockwork.cancel()
+
+
+def institution_app(institution: Institution, token: str) -> Starlette:
+    """The HTTP side of an institution."""
+    return build_app(
+        f"institution {institution.office.code}",
+        [
+            CborEndpoint("/v1/requests", institution.answer, MAX_REQUEST_BYTES),
+            CborEndpoint("/v1/payments", institution.pay, MAX_MESSAGE_BYTES),
+            CborEndpoint("/v1/cash", institution.cash, MAX_CASH_BYTES),
+        ],
+        [
+            CborDocument("/v1/directory", institution.directory),
+            CborDocument("/v1/root", lambda: institution.office.trust.root.raw),
+        ],
+        _operations(operations.Operator(institution)),
+        token,
+    )
+
+
+def _operations(operator: operations.Operator) -> list[Operation]:
+    def post(path: str, summary: str, handle: object, body: type, answer: type) -> Operation:
+        return Operation("POST", f"/api/{path}", summary, handle, answer, body)  # type: ignore[arg-type]
+
+    return [
+        Operation("GET", "/api/report", "At a glance", operator.report, operations.Report),
+        post(
+            "issuance",
+            "Order issuance from the platform",
+            operator.order_issuance,
+            operations.OrderIssuance,
+            operations.OrderedIssuance,
+        ),
+        post(
+            "settlement",
+            "Claim what others owe",
+            operator.settle,
+            operations.Nothing,
+            operations.Settled,
+        ),
+        post(
+            "pay-ins",
+            "Bank money into an account",
+            operator.pay_in,
+            operations.PayIn,
+            operations.AccountBalance,
+        ),
+        post("freeze", "Freeze a wallet", operator.freeze, operations.Freeze, operations.Freeze),
+        post("trace", "Trace a currency", operator.trace, operations.TraceQuery, tracing.Trace),
+    ]
+
+
+async def _keep_up(institution: Institution, cache: Path) -> None:
+    """Take a newer directory if there is one, and present again what is still pending."""
+    office = institution.office
+    if isinstance(office.courier, HttpCourier):
+        await learn_directory(office.trust, office.courier, office.central_url, cache)
+    await institution.start()

@@ -1,0 +1,78 @@
+"""How every command speaks: to people, or with ``--json`` to machines; and how it ends.
+
+Exit codes: 0 done; 1 refused, with the outcome's name; 2 wrong usage; 3 undecided: ask again, with
+the same effect. A refusal is a sentence or a JSON object, never a traceback.
+"""
+
+import asyncio
+import functools
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+
+from feiqian.outcomes import UNDECIDED, Refusal
+
+EXIT_REFUSED = 1
+EXIT_UNDECIDED = 3
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Output:
+    """Where a command says what it found."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._progress = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def progress(self, text: str) -> None:
+        """Say what goes on; only to people, on standard error."""
+        if not self.as_json:
+            self._progress.print(text)
+
+    def result(self, document: object, *lines: str) -> None:
+        """The result: one JSON object, or lines for people."""
+        if self.as_json:
+            click.echo(msgspec.json.encode(document).decode())
+            return
+        for line in lines:
+            self._console.print(line)
+
+    def refused(self, refusal: Refusal) -> None:
+        """Why not, in the one error shape."""
+        if self.as_json:
+            document = {"outcome": refusal.outcome, "detail": refusal.detail}
+            click.echo(msgspec.json.encode(document).decode())
+            return
+        self._progress.print(f"[bold red]{refusal.outcome}[/]: {refusal.detail}")
+
+
+def json_option(command: F) -> F:
+    """Give a command ``--json``; it gets `as_json`."""
+    option = click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object on standard output."
+    )
+    return option(command)
+
+
+def command(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run an async command that takes `output` first; end with an honest exit code."""
+
+    @json_option
+    @functools.wraps(function)
+    def run(*args: object, as_json: bool, **kwargs: object) -> None:
+        output = Output(as_json)
+        try:
+            asyncio.run(function(output, *args, **kwargs))
+        except Refusal as refusal:
+            output.refused(refusal)
+            sys.exit(EXIT_UNDECIDED if refusal.outcome in UNDECIDED else EXIT_REFUSED)
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+    return run
