@@ -1,0 +1,54 @@
+"""The tables of a wallet, as migrations; never edited once released, only added to.
+
+The chip decides what is held; `chains` keeps the bytes that prove it. `sessions` are payments with
+another wallet, `errands` are requests to the own institution: each is stored before anything that
+depends on it leaves, with the very bytes that a retry sends again.
+"""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE settings (
+        name TEXT PRIMARY KEY,
+        value BLOB NOT NULL
+    );
+    CREATE TABLE chains (
+        identifier BLOB PRIMARY KEY,
+        amount_minor INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        chain BLOB NOT NULL,
+        reserved_for BLOB
+    );
+    CREATE INDEX chains_sequence ON chains (sequence);
+    CREATE TABLE sessions (
+        nonce BLOB PRIMARY KEY,
+        role TEXT NOT NULL,
+        stage TEXT NOT NULL,
+        opened_at_ms INTEGER NOT NULL,
+        changed_at_ms INTEGER NOT NULL,
+        amount_minor INTEGER NOT NULL,
+        peer TEXT NOT NULL,
+        peer_certificate BLOB,
+        offer BLOB,
+        pay BLOB,
+        by_identifier INTEGER NOT NULL,
+        request BLOB,
+        full_request BLOB,
+        confirmed BLOB,
+        detail TEXT NOT NULL
+    );
+    CREATE INDEX sessions_stage ON sessions (stage);
+    CREATE TABLE errands (
+        nonce BLOB PRIMARY KEY,
+        action TEXT NOT NULL,
+        stage TEXT NOT NULL,
+        opened_at_ms INTEGER NOT NULL,
+        changed_at_ms INTEGER NOT NULL,
+        amount_minor INTEGER NOT NULL,
+        command BLOB,
+        body BLOB,
+        signed BLOB,
+        detail TEXT NOT NULL
+    );
+    CREATE INDEX errands_stage ON errands (stage);
+    """,
+)

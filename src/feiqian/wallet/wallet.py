@@ -1,0 +1,134 @@
+"""The wallet as its holder knows it: everything one can do with it, one thing at a time.
+
+A facade without rules of its own. Operations that touch value wait for each other; looking does not.
+"""
+
+import asyncio
+
+from msgspec import Struct
+
+from feiqian.crypto.cbor import VERSION
+from feiqian.ports import Link
+from feiqian.protocol.effects import Finish
+from feiqian.wallet import history, holdings, opening
+from feiqian.wallet.banking import Banking
+from feiqian.wallet.holder import Holder
+from feiqian.wallet.payments import Approval, Payments, always
+from feiqian.wallet.synchronisation import Synchronisation, SyncReport
+from feiqian.wire.requests import AccountResult, Action, EmptyBody
+
+
+class Balance(Struct, frozen=True):
+    """What the wallet holds; amounts in minor units."""
+
+    held_minor: int
+    """On the chip."""
+    spendable_minor: int
+    """Held, provable and not promised to a payment that has not ended."""
+    arriving_minor: int
+    """Issued to us, not on the chip yet."""
+    piece_count: int
+
+
+class ExportTotals(Struct, frozen=True):
+    """What the chip has ever exported (C-19)."""
+
+    exported_count: int
+    exported_minor: int
+
+
+class Wallet:
+    """An open wallet. The chip must be unlocked for what spends or asks."""
+
+    def __init__(self, holder: Holder) -> None:
+        self.holder = holder
+        self._payments = Payments(holder)
+        self._banking = Banking(holder)
+        self._busy = asyncio.Lock()
+
+    @property
+    def number(self) -> str:
+        """The wallet's number."""
+        return self.holder.number
+
+    def unlock(self, pin: bytes) -> None:
+        """Unlock the chip. `Refusal` pin_wrong, pin_blocked."""
+        self.holder.around.chip.verify_pin(pin)
+
+    async def balance(self) -> Balance:
+        """What there is; needs neither PIN nor network."""
+        holder = self.holder
+        status = holder.around.chip.status()
+        arriving = await holder.around.store.read(
+            lambda tx: holdings.issued_after(tx, status.loaded_sequence)
+        )
+        spendable = await holder.spendable()
+        return Balance(
+            status.balance_minor,
+            sum(chain.amount_minor for chain in spendable),
+            sum(chain.amount_minor for chain in arriving),
+            status.piece_count,
+        )
+
+    async def account(self) -> AccountResult:
+        """The bank account, asked at the institution."""
+        async with self._busy:
+            return await self.holder.look_up(Action.ACCOUNT, EmptyBody(VERSION), AccountResult)
+
+    async def history(self, limit: int = history.MAX_SHOWN) -> list[history.Entry]:
+        """The past, newest first."""
+        return await self.holder.around.store.read(lambda tx: history.entries(tx, limit))
+
+    async def withdraw(self, amount_minor: int) -> int:
+        """Bank money into the chip; see `Banking.withdraw`."""
+        async with self._busy:
+            return await self._banking.withdraw(amount_minor)
+
+    async def deposit(self, amount_minor: int | None) -> int:
+        """Currency from the chip into the bank account; see `Banking.deposit`."""
+        async with self._busy:
+            return await self._banking.deposit(amount_minor)
+
+    async def export(self, amount_minor: int | None) -> tuple[int, ExportTotals]:
+        """Take currency back from the chip, with the chip's own record of it."""
+        exported_minor = await self.deposit(amount_minor)
+        status = self.holder.around.chip.status()
+        return exported_minor, ExportTotals(status.exported_count, status.exported_minor)
+
+    async def convert(self) -> int:
+        """Several pieces into one own; see `Banking.convert`."""
+        async with self._busy:
+            return await self._banking.convert()
+
+    async def pay(
+        self,
+        link: Link,
+        amount_minor: int | None,
+        *,
+        by_identifier: bool = False,
+        approve: Approval = always,
+    ) -> Finish:
+        """Pay over a link; see `Payments.pay`."""
+        async with self._busy:
+            return await self._payments.pay(
+                link, amount_minor, by_identifier=by_identifier, approve=approve
+            )
+
+    async def receive(self, link: Link, amount_minor: int | None) -> Finish:
+        """Be paid over a link; see `Payments.receive`."""
+        async with self._busy:
+            return await self._payments.receive(link, amount_minor)
+
+    async def present_again(self, link: Link, nonce: bytes) -> Finish:
+        """Hand a pending payment over once more; see `Payments.present_again`."""
+        async with self._busy:
+            return await self._payments.present_again(link, nonce)
+
+    async def synchronise(self) -> SyncReport:
+        """Take up everything that is open."""
+        async with self._busy:
+            return await Synchronisation(self.holder, self._payments, self._banking).run()
+
+    async def learn_directory(self, raw: bytes) -> bool:
+        """Take in a newer directory of institutions."""
+        return await opening.learn_directory(self.holder.around, raw)
