@@ -32,6 +32,7 @@ SELECT_BY_NAME = 0x04
 PIN_TRIES = 3
 PUK_TRIES = 10
 
+Count = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Pin = Annotated[bytes, Meta(min_length=4, max_length=12)]
 
 
@@ -160,19 +161,19 @@ class StatusAnswer(_Data, frozen=True, kw_only=True):
 
     life_cycle: LifeCycle
     unlocked: bool
-    pin_tries: int
-    puk_tries: int
+    pin_tries: Count
+    puk_tries: Count
     fingerprint: bytes
     """Of the chip's key (32 bytes); empty while blank."""
     certificate: bytes
     institution_certificate: bytes
-    counter: int
+    counter: Count
     """Of the last transfer signed."""
-    loaded_sequence: int
+    loaded_sequence: Count
     """Of the last currency loaded; the next must be one more."""
     balance_minor: AmountOrZeroMinor
-    piece_count: int
-    exported_count: int
+    piece_count: Count
+    exported_count: Count
     exported_minor: AmountOrZeroMinor
     """In its life."""
     public_key: bytes = b""
@@ -212,7 +213,7 @@ class ExportRecord(Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     nonce: Nonce
     amount_minor: AmountMinor
     moment: Moment
-    counter: int
+    counter: Count
     """Of its last transfer."""
 
 
