@@ -10,6 +10,7 @@ from msgspec import Struct
 from feiqian.crypto.cbor import VERSION
 from feiqian.money.transfer import SignedTransfer
 from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome, Refusal
+from feiqian.ports import Transaction
 from feiqian.protocol.checks import change_of, paying_transfers, sound_renewals
 from feiqian.protocol.payer import PayerPast
 from feiqian.wallet import errands, holdings
@@ -110,10 +111,13 @@ class Synchronisation:
             return
         raws = [each.renewal for each in result.standings if each.renewal is not None]
         owner = holder.certificate.fingerprint
-        for raw in sound_renewals(around.trust, raws, change_of(transfers), owner):
-            await around.store.write(
-                lambda tx, raw=raw: holdings.renew(tx, around.trust.suite, raw)
-            )
+        sound = sound_renewals(around.trust, raws, change_of(transfers), owner)
+
+        def job(tx: Transaction) -> None:
+            for raw in sound:
+                holdings.renew(tx, around.trust.suite, raw)
+
+        await around.store.write(job)
 
     async def _resume_errands(self) -> None:
         for errand in await self._holder.around.store.read(errands.open_errands):
