@@ -130,7 +130,7 @@ class TrustStore:
             certificate = parse_certificate(self.suite, raw)
             issuer = self.institution(certificate.value.issuer)
             verify_certificate(self.suite, certificate, issuer.value, Role.CHIP)
-            _check_number(certificate.value)
+            check_wallet_number(certificate.value)
             self._chips[raw] = certificate
             if len(self._chips) > VERIFIED_CHIPS:
                 self._chips.popitem(last=False)
@@ -142,7 +142,7 @@ class TrustStore:
         return self.institution(certificate.value.issuer).value
 
 
-def _check_number(chip: Certificate) -> None:
+def check_wallet_number(chip: Certificate) -> None:
     """An institution certifies wallet numbers of its own code, so a name tells whose it is."""
     if not chip.subject.startswith(f"{chip.issuer}-"):
         raise Refusal(Outcome.BAD_CERTIFICATE, f"expected a wallet number of {chip.issuer}")

@@ -125,5 +125,7 @@ def encode_state(state: CardState) -> bytes:
 
 
 def decode_state(image: bytes) -> CardState:
-    """The state of an image; of an empty one, a blank chip's."""
-    return cbor.decode(image, CardState, limit=MAX_IMAGE_BYTES) if image else CardState()
+    """The state of an image; of an empty one, a blank chip's. An older image lacks later fields."""
+    if not image:
+        return CardState()
+    return cbor.convert(cbor.read_array(image, limit=MAX_IMAGE_BYTES), CardState)

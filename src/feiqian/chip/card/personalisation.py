@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from feiqian.chip.card.memory import CardState
 from feiqian.chip.card.pin import new_code
 from feiqian.chip.card.purse import Card, Step
+from feiqian.chip.card.verification import verified_chip, verified_institution
 from feiqian.chip.commands import (
     PIN_TRIES,
     PUK_TRIES,
@@ -19,19 +20,9 @@ from feiqian.chip.commands import (
     LifeCycle,
     Personalise,
 )
-from feiqian.crypto.cbor import VERSION
-from feiqian.crypto.certificates import (
-    PLATFORM,
-    Certificate,
-    Role,
-    SignedCertificate,
-    parse_certificate,
-    verify_certificate,
-)
-from feiqian.crypto.suites import Suite
+from feiqian.crypto.certificates import SignedCertificate, parse_certificate
 from feiqian.money.limits import limits_of
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.timing.moment import MAX_MS
 
 
 def initialise(card: Card, command: Initialise) -> Step:
@@ -54,8 +45,7 @@ def personalise(card: Card, command: Personalise) -> Step:
     """PERSONALISE: become operational, or take newer certificates."""
     suite, state = card.suite, card.state
     institution = verified_institution(suite, state, command.institution_certificate)
-    chip = parse_certificate(suite, command.chip_certificate)
-    verify_certificate(suite, chip, institution.value, Role.CHIP)
+    chip = verified_chip(suite, institution, command.chip_certificate)
     if chip.value.public_key != state.public_key:
         raise Refusal(Outcome.WRONG_OWNER, "expected a certificate of this chip's key")
     limits_of(chip.value.tier)
@@ -70,34 +60,8 @@ def personalise(card: Card, command: Personalise) -> Step:
     return following, Empty()
 
 
-def verified_institution(suite: Suite, state: CardState, raw: bytes) -> SignedCertificate:
-    """The institution certificate in `raw`, signed by the pinned root.
-
-    Raises `Refusal`: malformed and its kin, wrong_role, bad_certificate.
-    """
-    institution = parse_certificate(suite, raw)
-    verify_certificate(suite, institution, _root(state), Role.INSTITUTION)
-    return institution
-
-
-def _root(state: CardState) -> Certificate:
-    """The pinned key in the form that certificates are verified against."""
-    return Certificate(
-        version=VERSION,
-        role=Role.PLATFORM,
-        subject=PLATFORM,
-        public_key=state.root_public_key,
-        issuer=PLATFORM,
-        tier=0,
-        not_before_ms=0,
-        not_after_ms=MAX_MS,
-    )
-
-
 def _check_renewal(card: Card, institution: SignedCertificate, chip: SignedCertificate) -> None:
     owner = card.owner
-    if institution.value.subject != owner.institution.value.subject:
-        raise Refusal(Outcome.UNKNOWN_ISSUER, "expected the institution this chip belongs to")
     if chip.value.subject != owner.number:
         raise Refusal(Outcome.UNKNOWN_WALLET, f"expected a certificate of {owner.number}")
     known = parse_certificate(card.suite, card.state.chip_certificate)

@@ -8,17 +8,11 @@ A session that has left the ring of `MAX_OFFERS` is closed: newer ones push it o
 from msgspec.structs import replace
 
 from feiqian.chip.card.memory import MAX_ACCEPTED, AcceptedSession, OpenOffer
-from feiqian.chip.card.personalisation import verified_institution
 from feiqian.chip.card.purse import Card, Step, receipt, take_in
+from feiqian.chip.card.verification import verified_chip, verified_institution
 from feiqian.chip.commands import MAX_OFFERS, Accept, HeldPiece, MakeOffer, OfferAnswer
 from feiqian.crypto.cbor import VERSION
-from feiqian.crypto.certificates import (
-    Role,
-    SignedCertificate,
-    check_validity,
-    parse_certificate,
-    verify_certificate,
-)
+from feiqian.crypto.certificates import SignedCertificate, check_validity
 from feiqian.money.limits import check_holding
 from feiqian.money.transfer import SignedTransfer, parse_transfer, verify_transfer
 from feiqian.outcomes import Outcome, Refusal
@@ -87,9 +81,7 @@ def accept(card: Card, command: Accept) -> Step:
 
 def _payer(card: Card, command: Accept) -> tuple[SignedCertificate, SignedCertificate]:
     institution = verified_institution(card.suite, card.state, command.institution_certificate)
-    payer = parse_certificate(card.suite, command.payer_certificate)
-    verify_certificate(card.suite, payer, institution.value, Role.CHIP)
-    return institution, payer
+    return institution, verified_chip(card.suite, institution, command.payer_certificate)
 
 
 def _common_nonce(card: Card, transfers: tuple[SignedTransfer, ...]) -> bytes:

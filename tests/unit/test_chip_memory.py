@@ -1,0 +1,164 @@
+"""The chip's memory: images, slots torn at any byte, and the file of the software chip."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from feiqian.adapters.softchip import FileMemory, SoftChip
+from feiqian.chip.card import memory, slots
+from feiqian.chip.commands import (
+    MAX_EXPORT_RECORDS,
+    MAX_OFFERS,
+    MAX_PIECES,
+    ExportRecord,
+    HeldPiece,
+    LifeCycle,
+    VerifyPin,
+)
+from feiqian.crypto import cbor
+from feiqian.crypto.certificates import MAX_CERTIFICATE_BYTES
+from feiqian.crypto.p256 import P256_SHA256
+from feiqian.money.amounts import MAX_AMOUNT_MINOR
+from feiqian.money.transfer import MAX_TRANSFER_BYTES
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.testing.chips import personalise
+from feiqian.testing.keys import TrustWorld
+from feiqian.timing.moment import MAX_MS, Moment
+from feiqian.wire.payment import MAX_ITEMS
+
+FULL = memory.CardState(
+    life_cycle=LifeCycle.OPERATIONAL,
+    secret=bytes(32),
+    public_key=bytes(33),
+    root_public_key=bytes(33),
+    pin=memory.Code(bytes(16), bytes(32), 15),
+    puk=memory.Code(bytes(16), bytes(32), 15),
+    institution_certificate=bytes(MAX_CERTIFICATE_BYTES),
+    chip_certificate=bytes(MAX_CERTIFICATE_BYTES),
+    counter=2**32 - 1,
+    loaded_sequence=2**32 - 1,
+    pieces=(HeldPiece(bytes(32), MAX_AMOUNT_MINOR),) * MAX_PIECES,
+    offers=(memory.OpenOffer(bytes(16), MAX_AMOUNT_MINOR, MAX_AMOUNT_MINOR, MAX_MS, MAX_MS),)
+    * MAX_OFFERS,
+    journal=(memory.SignedPayment(bytes(16), bytes(32), (bytes(MAX_TRANSFER_BYTES),) * MAX_ITEMS),)
+    * memory.MAX_JOURNAL,
+    accepted=(memory.AcceptedSession(bytes(16), bytes(32)),) * memory.MAX_ACCEPTED,
+    exports=(ExportRecord(bytes(16), MAX_AMOUNT_MINOR, Moment(MAX_MS, MAX_MS), 2**32 - 1),)
+    * MAX_EXPORT_RECORDS,
+    exported_count=2**32 - 1,
+    exported_minor=MAX_AMOUNT_MINOR,
+)
+
+
+def test_the_fullest_state_fits_the_image():
+    """A chip with every ring, list and field at its limit still fits its memory."""
+    image = memory.encode_state(FULL)
+    assert len(image) <= memory.MAX_IMAGE_BYTES
+    assert memory.decode_state(image) == FULL
+
+
+def test_an_older_image_reads_with_defaults():
+    """An image from before a field existed reads as if nothing of that field had happened."""
+    fields = cbor.read_array(memory.encode_state(FULL), limit=memory.MAX_IMAGE_BYTES)
+    older = memory.decode_state(cbor.encode(fields[:-2]))
+    assert (older.exported_count, older.exported_minor) == (0, 0)
+    assert older.pieces == FULL.pieces
+
+
+def test_secrets_do_not_show():
+    """Neither the state, nor a code, nor a command shows its content when it is printed."""
+    assert repr(FULL) == "<CardState OPERATIONAL>"
+    assert repr(FULL.pin) == "<Code with 15 tries>"
+    assert repr(VerifyPin(pin=b"1234")) == "<VerifyPin>"
+
+
+@pytest.mark.feature("C-22")
+def test_a_write_torn_at_any_byte_leaves_the_image_before():
+    """Until the last byte of a slot is written the other slot counts, whichever it is."""
+    content = slots.fresh()
+    for generation, image in enumerate([b"first", b"second", b"a third one", b"4"], start=1):
+        before = slots.current(content)
+        sealed = slots.seal(generation, image)
+        start = generation % slots.SLOTS * slots.SLOT_BYTES
+        for written in range(len(sealed)):
+            torn = content[:start] + sealed[:written] + content[start + written :]
+            assert slots.current(torn) == before
+        content = content[:start] + sealed + content[start + len(sealed) :]
+        assert slots.current(content).image == image
+
+
+def test_damage_does_not_pass_for_blank():
+    """A memory without a whole slot is refused; it must not start a second life as a new chip."""
+    for content in (b"", bytes(2 * slots.SLOT_BYTES), slots.fresh()[1:]):
+        with pytest.raises(Refusal) as caught:
+            slots.current(content)
+        assert caught.value.outcome is Outcome.CHIP_REFUSED
+
+
+def test_an_image_has_a_limit():
+    """What does not fit a slot is never written."""
+    with pytest.raises(ValueError, match="at most"):
+        slots.seal(1, bytes(memory.MAX_IMAGE_BYTES + 1))
+
+
+def test_the_file_keeps_the_last_image(tmp_path: Path):
+    """What was committed is there when the file is opened again."""
+    path = tmp_path / "chip"
+    first = FileMemory(path)
+    assert first.load() == b""
+    for number in range(5):
+        first.commit(b"image %d" % number)
+    first.close()
+    again = FileMemory(path)
+    assert again.load() == b"image 4"
+    again.close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.feature("C-22")
+def test_the_file_survives_a_torn_write(tmp_path: Path):
+    """A file whose last write stopped short opens with the image before it."""
+    path = tmp_path / "chip"
+    whole = FileMemory(path)
+    whole.commit(b"kept")
+    before = path.read_bytes()
+    whole.commit(b"torn")
+    after = path.read_bytes()
+    whole.close()
+    changed = [at for at in range(len(before)) if before[at] != after[at]]
+    for cut in changed:
+        path.write_bytes(after[:cut] + before[cut:])
+        opened = FileMemory(path)
+        assert opened.load() == b"kept"
+        opened.close()
+
+
+def test_one_process_at_a_time(tmp_path: Path):
+    """A chip that is open cannot be opened a second time until it is closed."""
+    path = tmp_path / "chip"
+    first = FileMemory(path)
+    with pytest.raises(Refusal) as caught:
+        FileMemory(path)
+    assert caught.value.outcome is Outcome.BUSY
+    first.close()
+    first.close()
+    FileMemory(path).close()
+
+
+def test_a_failing_disk_is_not_trusted_again(tmp_path: Path):
+    """After a write that failed the chip answers unavailable until it is opened again."""
+    world = TrustWorld()
+    path = tmp_path / "chip"
+    file = FileMemory(path)
+    session = personalise(world, SoftChip(file, P256_SHA256, os.urandom), "A", "A-7K2Q9D4M")
+    owner = session.status().fingerprint
+    with path.open("rb") as read_only:
+        os.dup2(read_only.fileno(), file._file)
+    for _ in range(2):
+        with pytest.raises(Refusal) as caught:
+            session.load(world.issue("A", owner, 100).raw)
+        assert caught.value.outcome is Outcome.UNAVAILABLE
+    assert session.status().balance_minor == 0
