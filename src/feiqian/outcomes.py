@@ -86,7 +86,7 @@ class Outcome(StrEnum):
     INSUFFICIENT_FUNDS = "insufficient_funds"
     """The bank account does not hold that much."""
     QUOTA_EXCEEDED = "quota_exceeded"
-    """The institution has not been issued enough by the platform to issue that much."""
+    """The platform has not authorised enough for the institution to issue, or return, that much."""
     INSUFFICIENT_RESERVES = "insufficient_reserves"
     """The institution's reserves at the platform do not cover that issuance."""
 

@@ -5,9 +5,12 @@ import pytest
 from feiqian.central.documents import CycleOrder, ModeChange, OpenClaim
 from feiqian.central.settlement import SettlementMode
 from feiqian.crypto.cbor import VERSION
+from feiqian.money.amounts import MAX_AMOUNT_MINOR
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.platform_world import PlatformWorld, run
 from feiqian.wire.requests import Action, IssueBody, IssueResult, SettledPair
+
+MAX_STATEMENTS = 256
 
 pytestmark = pytest.mark.feature("P-05")
 
@@ -77,6 +80,20 @@ def test_one_bad_statement_does_not_spoil_the_others(world, make, outcome):
     assert [claim.outcome for claim in claims] == [outcome, Outcome.ACCEPTED]
     assert claims[0].settled_total_minor == 0
     assert _authorised(world) == {"A": 1_000, "B": 1_050, "C": 950}
+
+
+def test_a_full_request_gets_a_whole_answer(world):
+    """The most statements that one request holds are answered one by one, refused or not."""
+    stranger = world.statement("ZZZZZZZZZZZ", "B", MAX_AMOUNT_MINOR, key=world.keys["A"])
+    claims = world.settle("B", [stranger] * MAX_STATEMENTS).claims
+    assert [claim.outcome for claim in claims] == [Outcome.UNKNOWN_ISSUER] * MAX_STATEMENTS
+
+
+def test_a_position_can_be_read_whatever_was_claimed(world):
+    """Claims that add up to more than any amount do not make the position unreadable."""
+    for debtor in ("A", "C"):
+        _claim(world, "B", world.statement(debtor, "B", MAX_AMOUNT_MINOR))
+    assert world.position("B").owed_to_minor == MAX_AMOUNT_MINOR
 
 
 def test_gross_settles_as_far_as_it_is_covered_and_the_rest_waits(world):

@@ -77,7 +77,7 @@ class Platform:
     async def admit(self, admission: Admission) -> Admitted:
         """Certify and publish an institution. `Refusal`: malformed, wrong_owner, key_reused."""
         decide = partial(operator.admit, self._authority)
-        admitted = await self._once("admit", admission, decide, Admitted)
+        admitted = await self._once(admission, decide, Admitted)
         await self._refresh()
         return admitted
 
@@ -87,15 +87,15 @@ class Platform:
         Raises `Refusal`: malformed, unknown_issuer, key_reused, over_holding_limit,
         insufficient_reserves.
         """
-        return await self._once("reserves", change, operator.change_reserves, ReservesBalance)
+        return await self._once(change, operator.change_reserves, ReservesBalance)
 
     async def choose_mode(self, change: ModeChange) -> ModeChosen:
         """Choose when claims settle. `Refusal` key_reused."""
-        return await self._once("mode", change, operator.choose_mode, ModeChosen)
+        return await self._once(change, operator.choose_mode, ModeChosen)
 
     async def run_cycle(self, order: CycleOrder) -> CycleReport:
         """Net and settle all that waits. `Refusal` key_reused."""
-        return await self._once("cycle", order, operator.run_cycle, CycleReport)
+        return await self._once(order, operator.run_cycle, CycleReport)
 
     async def report(self) -> Report:
         """The state of the books, with every invariant checked."""
@@ -103,13 +103,12 @@ class Platform:
 
     async def _once(
         self,
-        name: str,
         action: A,
         decide: Callable[[A, Transaction, int], R],
         answer: type[R],
     ) -> R:
         """Do an operator's action under its key and give the answer it got then or now."""
-        digest = self._authority.suite.digest(name.encode() + b"\x00" + msgspec.json.encode(action))
+        digest = self._authority.suite.digest(msgspec.json.encode((type(action).__name__, action)))
         key = idempotency.Key(OPERATOR, action.key.encode(), digest)
         now_ms = self._clock.now().midpoint_ms
 

@@ -43,9 +43,6 @@ from feiqian.wire.requests import (
     SettleResult,
 )
 
-MAX_CLAIM_DETAIL = 100
-"""Longest detail of one claim, so that the answer to a full request fits."""
-
 Body = IssueBody | SettleBody | EmptyBody
 Decision = Callable[[Transaction, int], Struct]
 """What an authenticated request does, at a moment in Unix milliseconds, and its result."""
@@ -144,8 +141,7 @@ def _verified(trust: TrustStore, creditor: str, statement: Statement) -> Stateme
     try:
         claims.verify_statement(trust, creditor, statement)
     except Refusal as refusal:
-        detail = refusal.detail[:MAX_CLAIM_DETAIL]
-        return SettledClaim(statement.value.debtor, refusal.outcome, detail, 0, 0)
+        return SettledClaim(statement.value.debtor, refusal.outcome, refusal.detail, 0, 0)
     return statement
 
 
