@@ -208,7 +208,8 @@ def test_a_refused_command_says_why_and_fails(network):
     refused = network.invoke("reserves", "debit", "A", "1000000.00")
     assert refused.exit_code == 1
     assert "insufficient_reserves: expected at most" in refused.output
-    assert network.invoke("reserves", "credit", "A", "ten").exit_code == 2
+    document = json.loads(network.invoke("reserves", "credit", "A", "ten", "--json").output)
+    assert document["outcome"] == "malformed"
 
 
 @pytest.mark.feature("P-06")
@@ -240,5 +241,5 @@ def test_an_undecided_command_names_the_key_to_repeat_it_with(tmp_path):
     """When the platform cannot be reached, the same command is safe to repeat with its key."""
     network = Network(tmp_path)
     undecided = network.invoke("settle", "--key", "monday")
-    assert undecided.exit_code == 1
+    assert undecided.exit_code == 3
     assert "try again with --key monday" in undecided.output

@@ -4,7 +4,7 @@ from feiqian.central.documents import CycleReport, Report
 from feiqian.money.amounts import format_amount
 
 
-def report_text(answer: Report) -> str:
+def report_text(answer: Report) -> list[str]:
     """The books, one line per institution and per invariant."""
     paid_in, issued = format_amount(answer.paid_in_minor), format_amount(answer.authorised_minor)
     lines = [f"{paid_in} paid in, {issued} issued, directory {answer.directory_number}"]
@@ -19,10 +19,10 @@ def report_text(answer: Report) -> str:
         f"{'holds' if entry.holds else 'BROKEN'}: {entry.promise} {entry.found}".rstrip()
         for entry in answer.invariants
     ]
-    return "\n".join(lines)
+    return lines
 
 
-def cycle_text(answer: CycleReport) -> str:
+def cycle_text(answer: CycleReport) -> list[str]:
     """What a cycle settled, moved and left out."""
     settled_minor = sum(claim.amount_minor for claim in answer.settled)
     lines = [f"Cycle {answer.number} settled {format_amount(settled_minor)}."]
@@ -34,4 +34,4 @@ def cycle_text(answer: CycleReport) -> str:
         f"left out: {claim.debtor} owes {claim.creditor} {format_amount(claim.amount_minor)}"
         for claim in answer.left_out
     ]
-    return "\n".join(lines)
+    return lines

@@ -1,12 +1,10 @@
 """``feiqian central``: found a network, serve its platform, and operate it.
 
 Operating talks to the running server over its JSON API, with the address and the token of the
-configuration file. Whatever changes something carries a key: when no answer comes, the same command
-with the key that was printed is safe to repeat.
+configuration file. Whatever changes something carries a key: when nothing was decided, the same
+command with the key that is named then is safe to repeat.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +17,7 @@ from feiqian.apps import central_server
 from feiqian.apps.central_text import cycle_text, report_text
 from feiqian.apps.configuration import CentralConfig, load, read_secret
 from feiqian.apps.founding import CONFIG_FILE, ROOT_FILE, found_network
+from feiqian.apps.output import Output, command
 from feiqian.central.documents import (
     Admission,
     Admitted,
@@ -37,10 +36,23 @@ from feiqian.outcomes import UNDECIDED, Refusal
 
 DEFAULT_PORT = 8400
 KEY_BYTES = 12
+BROKEN = 4
+"""Exit code of a report in which an invariant does not hold."""
 
+Keyed = Admission | ReservesChange | ModeChange | CycleOrder
 A = TypeVar("A", bound=msgspec.Struct)
-R = TypeVar("R")
-C = TypeVar("C", bound=Callable[..., object])
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=CONFIG_FILE,
+    show_default=True,
+    help="The platform's configuration file.",
+)
+key_option = click.option(
+    "--key", default="", help="Idempotency key: the same key never does it twice."
+)
 
 
 @click.group()
@@ -48,75 +60,56 @@ def central() -> None:
     """Found, serve and operate the central platform."""
 
 
-def _config_option(command: C) -> C:
-    return click.option(
-        "--config",
-        "config_path",
-        type=click.Path(path_type=Path, dir_okay=False, exists=True),
-        default=CONFIG_FILE,
-        show_default=True,
-        help="The platform's configuration file.",
-    )(command)
-
-
-def _json_option(command: C) -> C:
-    return click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")(
-        command
-    )
-
-
-def _key_option(command: C) -> C:
-    return click.option("--key", help="Idempotency key; made anew unless given.")(command)
-
-
 @central.command()
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--suite", type=click.Choice(SUITE_NAMES), default=DEFAULT_SUITE, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True)
-def init(directory: Path, suite: str, host: str, port: int) -> None:
-    """Found a network: make the root key and certificate, a token, and the configuration."""
-    try:
-        config_path = found_network(directory, suite, host, port)
-    except Refusal as refusal:
-        raise click.ClickException(refusal.detail) from refusal
-    click.echo(
-        f"{config_path}\nGive {directory / ROOT_FILE} to everybody: it is the root of trust."
+@command
+async def init(output: Output, folder: Path, suite: str, host: str, port: int) -> None:
+    """Found a network in DIR: root key and certificate, operator's token, configuration."""
+    config_path = found_network(folder, suite, host, port)
+    output.result(
+        {"config": str(config_path), "root": str(folder / ROOT_FILE)},
+        f"{config_path} is written.",
+        f"Give {folder / ROOT_FILE} to everybody: it is the root of trust.",
     )
 
 
 @central.command()
-@_config_option
-def serve(config_path: Path) -> None:
-    """Serve the platform until it is told to stop."""
-    _run(central_server.serve_central(config_path))
+@config_option
+@command
+async def serve(output: Output, config_path: Path) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    output.progress(f"Serving {config_path}; logs go to standard error.")
+    await central_server.serve_central(config_path)
 
 
 @central.command()
-@_config_option
-@_json_option
-def report(config_path: Path, as_json: bool) -> None:
-    """Show the books; fails when an invariant does not hold."""
-    answer = _run(_client(config_path).get(central_server.REPORT, Report))
-    _show(answer, as_json, report_text(answer))
+@config_option
+@command
+async def report(output: Output, config_path: Path) -> None:
+    """Show the books; exit code 4 when an invariant does not hold."""
+    answer = await _client(config_path).get(central_server.REPORT, Report)
+    output.result(answer, *report_text(answer))
     if not answer.in_order:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(BROKEN)
 
 
 @central.command()
 @click.argument("code")
 @click.argument("public_key")
 @click.argument("url")
-@_key_option
-@_config_option
-@_json_option
-def admit(
-    code: str, public_key: str, url: str, key: str | None, config_path: Path, as_json: bool
+@key_option
+@config_option
+@command
+async def admit(
+    output: Output, code: str, public_key: str, url: str, key: str, config_path: Path
 ) -> None:
     """Admit the institution CODE with its PUBLIC_KEY (hexadecimal), which answers at URL."""
-    admission = Admission(_key(key), code, public_key, url)
-    answer = _do(config_path, central_server.INSTITUTIONS, admission, Admitted)
-    _show(answer, as_json, f"{answer.code} stands in directory {answer.directory_number}.")
+    admission = Admission(key or _new_key(), code, public_key, url)
+    answer = await _do(config_path, central_server.INSTITUTIONS, admission, Admitted)
+    output.result(answer, f"{answer.code} stands in directory {answer.directory_number}.")
 
 
 @central.group()
@@ -127,91 +120,72 @@ def reserves() -> None:
 @reserves.command()
 @click.argument("code")
 @click.argument("amount")
-@_key_option
-@_config_option
-@_json_option
-def credit(code: str, amount: str, key: str | None, config_path: Path, as_json: bool) -> None:
+@key_option
+@config_option
+@command
+async def credit(output: Output, code: str, amount: str, key: str, config_path: Path) -> None:
     """Pay AMOUNT (such as 1000.00) into the reserves of the institution CODE."""
-    _change_reserves(config_path, ReservesChange(_key(key), code, _amount(amount)), as_json)
+    change = ReservesChange(key or _new_key(), code, parse_amount(amount))
+    await _change_reserves(output, config_path, change)
 
 
 @reserves.command()
 @click.argument("code")
 @click.argument("amount")
-@_key_option
-@_config_option
-@_json_option
-def debit(code: str, amount: str, key: str | None, config_path: Path, as_json: bool) -> None:
+@key_option
+@config_option
+@command
+async def debit(output: Output, code: str, amount: str, key: str, config_path: Path) -> None:
     """Pay AMOUNT (such as 1000.00) out of the reserves of the institution CODE."""
-    _change_reserves(config_path, ReservesChange(_key(key), code, -_amount(amount)), as_json)
+    change = ReservesChange(key or _new_key(), code, -parse_amount(amount))
+    await _change_reserves(output, config_path, change)
 
 
-def _change_reserves(config_path: Path, change: ReservesChange, as_json: bool) -> None:
-    answer = _do(config_path, central_server.RESERVES, change, ReservesBalance)
-    _show(answer, as_json, f"{answer.code} has reserves of {format_amount(answer.reserves_minor)}.")
+async def _change_reserves(output: Output, config_path: Path, change: ReservesChange) -> None:
+    answer = await _do(config_path, central_server.RESERVES, change, ReservesBalance)
+    held = format_amount(answer.reserves_minor)
+    output.result(answer, f"{answer.code} has reserves of {held}.")
 
 
 @central.command()
 @click.argument("chosen", type=click.Choice([mode.value for mode in SettlementMode]))
-@_key_option
-@_config_option
-@_json_option
-def mode(chosen: str, key: str | None, config_path: Path, as_json: bool) -> None:
+@key_option
+@config_option
+@command
+async def mode(output: Output, chosen: str, key: str, config_path: Path) -> None:
     """Choose when claims settle: gross, as they come, or net, in cycles."""
-    change = ModeChange(_key(key), SettlementMode(chosen))
-    answer = _do(config_path, central_server.MODE, change, ModeChosen)
-    _show(answer, as_json, f"Claims settle {answer.mode}.")
+    change = ModeChange(key or _new_key(), SettlementMode(chosen))
+    answer = await _do(config_path, central_server.MODE, change, ModeChosen)
+    output.result(answer, f"Claims settle {answer.mode}.")
 
 
 @central.command()
-@_key_option
-@_config_option
-@_json_option
-def settle(key: str | None, config_path: Path, as_json: bool) -> None:
+@key_option
+@config_option
+@command
+async def settle(output: Output, key: str, config_path: Path) -> None:
     """Run a net cycle over every claim that waits."""
-    order = CycleOrder(_key(key))
-    answer = _do(config_path, central_server.CYCLES, order, CycleReport)
-    _show(answer, as_json, cycle_text(answer))
+    order = CycleOrder(key or _new_key())
+    answer = await _do(config_path, central_server.CYCLES, order, CycleReport)
+    output.result(answer, *cycle_text(answer))
 
 
-def _key(given: str | None) -> str:
-    return given or system_entropy(KEY_BYTES).hex()
-
-
-def _amount(text: str) -> int:
-    try:
-        return parse_amount(text)
-    except Refusal as refusal:
-        raise click.BadParameter(refusal.detail) from refusal
+def _new_key() -> str:
+    return system_entropy(KEY_BYTES).hex()
 
 
 def _client(config_path: Path) -> OperatorClient:
-    try:
-        config = load(config_path, CentralConfig)
-        token = read_secret(config_path.parent / config.operator_token_file)
-    except Refusal as refusal:
-        raise click.ClickException(refusal.detail) from refusal
+    config = load(config_path, CentralConfig)
+    token = read_secret(config_path.parent / config.operator_token_file)
     return OperatorClient(f"http://{config.host}:{config.port}", token)
 
 
-Keyed = Admission | ReservesChange | ModeChange | CycleOrder
-
-
-def _do(config_path: Path, path: str, body: Keyed, answer: type[A]) -> A:
+async def _do(config_path: Path, path: str, body: Keyed, answer: type[A]) -> A:
     """Post `body`; when nothing is decided, say with which key to try again."""
     try:
-        return asyncio.run(_client(config_path).post(path, body, answer))
+        return await _client(config_path).post(path, body, answer)
     except Refusal as refusal:
-        again = f"; try again with --key {body.key}" if refusal.outcome in UNDECIDED else ""
-        raise click.ClickException(f"{refusal}{again}") from refusal
-
-
-def _run(work: Coroutine[None, None, R]) -> R:
-    try:
-        return asyncio.run(work)
-    except Refusal as refusal:
-        raise click.ClickException(str(refusal)) from refusal
-
-
-def _show(answer: msgspec.Struct, as_json: bool, text: str) -> None:
-    click.echo(msgspec.json.encode(answer).decode() if as_json else text)
+        if refusal.outcome not in UNDECIDED:
+            raise
+        detail = f"{refusal.detail}; try again with --key {body.key}"
+        raise Refusal(refusal.outcome, detail) from refusal
