@@ -45,7 +45,7 @@ def has_version(shape):
 
 ALL = [shape for module in MODULES for shape in shapes(module)]
 VERSIONED = [shape for shape in ALL if has_version(shape)]
-MESSAGES = [shape for shape in ALL if shape in envelope._KINDS]
+MESSAGES = [shape for shape in ALL if envelope.message_kind(shape) is not None]
 
 
 def bounded(info):

@@ -34,6 +34,11 @@ def message(kind: int) -> Callable[[type[M]], type[M]]:
     return register
 
 
+def message_kind(cls: type) -> int | None:
+    """The number under which a class is registered; None when it is no message."""
+    return _KINDS.get(cls)
+
+
 def encode_message(value: msgspec.Struct) -> bytes:
     """The bytes of a registered message."""
     fields: list[Any] = msgspec.to_builtins(value, builtin_types=(bytes,))

@@ -150,4 +150,3 @@ def read_item(suite: Suite, item: PaymentItem) -> ReadItem:
     if currency.value.issuer != item.issuer:
         raise Refusal(Outcome.UNKNOWN_ISSUER, f"expected a currency issued by {item.issuer}")
     return ReadItem(item, Piece(currency, transfers, item.certificates), transfers)
-
