@@ -12,6 +12,10 @@ from feiqian.central.ledger import OUTSIDE
 from feiqian.ports import Row, Transaction
 
 
+MAX_FOUND = 8
+"""Most contradictions named for one invariant."""
+
+
 class Invariant(Struct, frozen=True):
     """A sentence that must be true, and what contradicts it."""
 
@@ -28,10 +32,6 @@ def invariants(tx: Transaction) -> tuple[Invariant, ...]:
 
 def _sentence(rows: list[Row]) -> str:
     return "; ".join(" ".join(map(str, row)) for row in rows[:MAX_FOUND])
-
-
-MAX_FOUND = 8
-"""Most contradictions named for one invariant."""
 
 
 def _unbalanced_entries(tx: Transaction) -> list[Row]:

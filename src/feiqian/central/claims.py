@@ -17,6 +17,9 @@ from feiqian.wire.cashing import OBLIGATION_STATEMENT, ObligationStatement
 from feiqian.wire.requests import SettledPair
 
 
+_SELECT = "SELECT debtor, creditor, claimed_total_minor, settled_total_minor FROM obligations"
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """An obligation statement as read; `verify_statement` says whether it is the debtor's word."""
@@ -147,9 +150,6 @@ def advance(tx: Transaction, claim: Claim, cycle: int | None, now_ms: int) -> No
             now_ms,
         ),
     )
-
-
-_SELECT = "SELECT debtor, creditor, claimed_total_minor, settled_total_minor FROM obligations"
 
 
 def _obligation(row: Row) -> Obligation:

@@ -19,6 +19,10 @@ from feiqian.ports import Transaction
 from feiqian.wire.requests import SettledClaim
 
 
+_MODE = "settlement_mode"
+"""The name of the mode among the settings."""
+
+
 class SettlementMode(StrEnum):
     """When claims settle."""
 
@@ -49,9 +53,6 @@ def choose_mode(tx: Transaction, chosen: SettlementMode) -> None:
         "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (_MODE, chosen),
     )
-
-
-_MODE = "settlement_mode"
 
 
 def present(tx: Transaction, statement: Statement, now_ms: int) -> SettledClaim:
