@@ -11,7 +11,6 @@ from msgspec import Struct
 from feiqian.central.ledger import OUTSIDE
 from feiqian.ports import Row, Transaction
 
-
 MAX_FOUND = 8
 """Most contradictions named for one invariant."""
 

@@ -16,7 +16,6 @@ from feiqian.ports import Row, Transaction
 from feiqian.wire.cashing import OBLIGATION_STATEMENT, ObligationStatement
 from feiqian.wire.requests import SettledPair
 
-
 _SELECT = "SELECT debtor, creditor, claimed_total_minor, settled_total_minor FROM obligations"
 
 

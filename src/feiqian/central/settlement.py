@@ -18,7 +18,6 @@ from feiqian.outcomes import Outcome
 from feiqian.ports import Transaction
 from feiqian.wire.requests import SettledClaim
 
-
 _MODE = "settlement_mode"
 """The name of the mode among the settings."""
 
