@@ -91,7 +91,7 @@ def test_identifiers_are_enough_where_the_issuer_knows_the_history() -> None:
             paid, _ = await world.pay(10_00, None, by_identifier=True)
             assert paid.outcome is Outcome.ACCEPTED
             assert await world.balances() == (100_00 - count * 10_00, count * 10_00)
-            items = [chain for chain in await world.payer.holder.spendable()]
+            items = await world.payer.holder.spendable()
             assert all(chain.history_known for chain in items)
 
     asyncio.run(run())

@@ -1,0 +1,151 @@
+"""A wallet's directory: `wallet.toml`, the pinned root, the software chip's memory and the store.
+
+It is made once, by opening the wallet, and opened for one command at a time: the chip's lock keeps
+two processes apart. What the disk or the database refuses reaches the holder as a refusal.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from feiqian.adapters.clock import SystemClock, system_entropy
+from feiqian.adapters.http_client import HttpCourier
+from feiqian.adapters.softchip import FileMemory, SoftChip
+from feiqian.adapters.sqlite import SqliteStore
+from feiqian.apps import network as networks
+from feiqian.apps.configuration import CentralConfig, load, write_toml
+from feiqian.apps.founding import CONFIG_FILE
+from feiqian.chip.session import ChipSession
+from feiqian.crypto.certificates import InstitutionCode
+from feiqian.crypto.suite_names import suite_named
+from feiqian.crypto.trust import TrustStore
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.wallet import opening
+from feiqian.wallet.holder import Surroundings
+from feiqian.wallet.schema import MIGRATIONS
+from feiqian.wallet.wallet import Wallet
+
+WALLET_FILE = "wallet.toml"
+ROOT_FILE = "root.cose"
+DATABASE_FILE = "wallet.db"
+CHIP_FILE = "chip.bin"
+
+
+class WalletConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`wallet.toml`: where a wallet belongs."""
+
+    suite: str
+    institution: InstitutionCode
+    network_url: str
+    """Where the directory was first taken from."""
+    root_file: str = ROOT_FILE
+    database: str = DATABASE_FILE
+    chip_file: str = CHIP_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """An opened directory; `wallet` is None until the wallet has been opened."""
+
+    config: WalletConfig
+    around: Surroundings
+    courier: HttpCourier
+    wallet: Wallet | None
+
+    async def update_directory(self) -> None:
+        """Take in the newest directory from our institution. `Refusal` when it cannot be had."""
+        around = self.around
+        known = self.config.institution in around.trust.codes
+        url = around.trust.url(self.config.institution) if known else self.config.network_url
+        raw = await self.courier.get(f"{url}/v1/directory")
+        await opening.learn_directory(around, raw)
+
+
+async def prepare(folder: Path, network: str, suite: str, institution: str) -> None:
+    """Write `wallet.toml` and pin the root, unless they are there. `Refusal` key_reused."""
+    if (folder / WALLET_FILE).exists():
+        config = load(folder / WALLET_FILE, WalletConfig)
+        if config.institution != institution:
+            raise Refusal(
+                Outcome.KEY_REUSED, f"the wallet in {folder} belongs to {config.institution}"
+            )
+        return
+    if network.startswith(("http://", "https://")):
+        url = network.rstrip("/")
+        _write_home(folder, WalletConfig(suite, institution, url), await _fetch_root(url))
+        return
+    _write_home(folder, *_read_network(Path(network), institution))
+
+
+async def _fetch_root(url: str) -> bytes:
+    courier = HttpCourier()
+    try:
+        return await courier.get(f"{url}/v1/root")
+    finally:
+        await courier.close()
+
+
+def _read_network(folder: Path, institution: str) -> tuple[WalletConfig, bytes]:
+    home = folder / networks.CENTRAL
+    central = load(home / CONFIG_FILE, CentralConfig)
+    url = networks.institution_url(folder, institution)
+    try:
+        root_raw = (home / central.root_file).read_bytes()
+    except OSError as error:
+        raise Refusal(Outcome.MALFORMED, f"expected a network in {folder}: {error}") from error
+    return WalletConfig(central.suite, institution, url), root_raw
+
+
+def _write_home(folder: Path, config: WalletConfig, root_raw: bytes) -> None:
+    TrustStore.pinned(suite_named(config.suite), root_raw)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        (folder / ROOT_FILE).write_bytes(root_raw)
+        write_toml(folder / WALLET_FILE, config)
+    except OSError as error:
+        raise Refusal(Outcome.UNAVAILABLE, f"cannot make {folder}: {error}") from error
+
+
+@asynccontextmanager
+async def open_home(folder: Path) -> AsyncIterator[Home]:
+    """The wallet in `folder`, with everything closed afterwards.
+
+    Raises `Refusal`: malformed when there is none, busy while another process has it.
+    """
+    config = load(folder / WALLET_FILE, WalletConfig)
+    try:
+        async with _opened(folder, config) as home:
+            yield home
+    except (OSError, sqlite3.Error) as error:
+        raise Refusal(Outcome.UNAVAILABLE, f"{folder}: {error}") from error
+
+
+@asynccontextmanager
+async def _opened(folder: Path, config: WalletConfig) -> AsyncIterator[Home]:
+    suite = suite_named(config.suite)
+    memory = FileMemory(folder / config.chip_file)
+    try:
+        store = SqliteStore.open(folder / config.database, MIGRATIONS)
+        courier = HttpCourier()
+        try:
+            around = Surroundings(
+                trust=TrustStore.pinned(suite, (folder / config.root_file).read_bytes()),
+                chip=ChipSession(SoftChip(memory, suite, system_entropy)),
+                store=store,
+                courier=courier,
+                clock=SystemClock(),
+                entropy=system_entropy,
+            )
+            await opening.recall_directory(around)
+            holder = await opening.reopen(around)
+            yield Home(config, around, courier, None if holder is None else Wallet(holder))
+        finally:
+            await courier.close()
+            await store.close()
+    finally:
+        memory.close()
