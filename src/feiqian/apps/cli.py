@@ -1,21 +1,40 @@
-"""The command line: one group for each party, and the commands that span them all."""
+"""The command line: one group for each party, and the commands that span them all.
+
+A group's module is imported when the group is asked for, so that a wallet command does not pay for
+loading a server.
+"""
+
+from importlib import import_module
 
 import click
 
 from feiqian import __version__
-from feiqian.apps.cli_audit import audit
-from feiqian.apps.cli_central import central
-from feiqian.apps.cli_demo import demo
-from feiqian.apps.cli_institution import institution
-from feiqian.apps.cli_network import network
-from feiqian.apps.cli_wallet import wallet
+
+_COMMANDS = {
+    "audit": "feiqian.apps.cli_audit",
+    "central": "feiqian.apps.cli_central",
+    "demo": "feiqian.apps.cli_demo",
+    "institution": "feiqian.apps.cli_institution",
+    "network": "feiqian.apps.cli_network",
+    "wallet": "feiqian.apps.cli_wallet",
+}
+"""Each command and the module that has it under the same name."""
 
 
-@click.group()
+class _Parties(click.Group):
+    """A group that imports its commands when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        return found
+
+
+@click.command(cls=_Parties)
 @click.version_option(__version__, prog_name="feiqian")
 def main() -> None:
     """Feiqian: a two-tier digital currency that also works where there is no network."""
-
-
-for group in (network, central, institution, wallet, audit, demo):
-    main.add_command(group)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
+import uvloop
 from rich.console import Console
 
 from feiqian.outcomes import UNDECIDED, Refusal
@@ -68,7 +69,8 @@ def command(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...,
     def run(*args: object, as_json: bool, **kwargs: object) -> None:
         output = Output(as_json)
         try:
-            asyncio.run(function(output, *args, **kwargs))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(function(output, *args, **kwargs))
         except Refusal as refusal:
             output.refused(refusal)
             sys.exit(EXIT_UNDECIDED if refusal.outcome in UNDECIDED else EXIT_REFUSED)

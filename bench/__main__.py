@@ -1,0 +1,30 @@
+"""``python -m bench [NAME]``: run all benchmarks or one; each prints one JSON line."""
+
+import json
+import sys
+from collections.abc import Callable
+
+from bench import online_http, raw_crypto
+
+Benchmark = Callable[[], dict[str, object]]
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "raw_crypto": raw_crypto.run,
+    "online_http": online_http.run,
+}
+
+
+def main() -> int:
+    """Run what is asked for; 2 when there is no such benchmark."""
+    names = sys.argv[1:] or list(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"expected one of {', '.join(BENCHMARKS)}, got {unknown[0]}", file=sys.stderr)
+        return 2
+    for name in names:
+        print(f"running {name} ...", file=sys.stderr, flush=True)
+        print(json.dumps({"name": name, **BENCHMARKS[name]()}), flush=True)
+    return 0
+
+
+sys.exit(main())
