@@ -101,10 +101,12 @@ def test_item_by_identifier_holds_the_transfer_alone(world):
 
 
 def test_item_by_identifier_has_no_history(world):
-    """More than one transfer without a currency says nothing and is malformed."""
+    """More than one transfer or certificate without a currency says nothing and is malformed."""
     _, item = request_of(world, "payment_request_identifier")
-    longer = msgspec.structs.replace(item, transfers=item.transfers * 2)
-    assert outcome_of(lambda: read_item(world.suite, longer)) is Outcome.MALFORMED
+    for field in ("transfers", "certificates"):
+        longer = msgspec.structs.replace(item, **{field: getattr(item, field) * 2})
+        refused = outcome_of(lambda item=longer: read_item(world.suite, item))
+        assert refused is Outcome.MALFORMED
 
 
 def test_item_names_the_issuer_of_its_currency(world):

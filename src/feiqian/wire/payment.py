@@ -143,8 +143,9 @@ def read_item(suite: Suite, item: PaymentItem) -> ReadItem:
     """Take an item apart. Raises `Refusal`: malformed and its kin, unknown_issuer."""
     transfers = tuple(parse_transfer(suite, raw) for raw in item.transfers)
     if item.currency is None:
-        if len(transfers) != 1:
-            raise Refusal(Outcome.MALFORMED, "expected one transfer when only an identifier goes")
+        if len(transfers) != 1 or len(item.certificates) != 1:
+            detail = "expected one transfer and its certificate when only an identifier goes"
+            raise Refusal(Outcome.MALFORMED, detail)
         return ReadItem(item, None, transfers)
     currency = parse_currency(suite, item.currency)
     if currency.value.issuer != item.issuer:
