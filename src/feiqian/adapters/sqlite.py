@@ -1,8 +1,10 @@
 """The embedded store: SQLite with write-ahead log and synchronous=FULL, behind `ports.Store`.
 
-One thread writes. Whatever waits when the last commit returns is committed next as one group; each
-job in it stands in a savepoint of its own, so one that raises undoes only itself. No job's caller
-learns anything before the group is on disk. Reads run on a connection of their own, on a snapshot.
+Whatever waits when the last commit returns is committed next as one group; each job in it stands in
+a savepoint of its own, so one that raises undoes only itself. No job's caller learns anything
+before the group is on disk. Jobs run in the event loop's thread, because they are short and would
+only compete with it for the interpreter; the commit, which waits for the disk, has a thread of its
+own. Reads run on a second connection, on a snapshot.
 """
 
 import asyncio
@@ -56,8 +58,7 @@ class SqliteStore:
     def __init__(self, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
         self._writer = writer
         self._reader = reader
-        self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
-        self._read_thread = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._commit_thread = ThreadPoolExecutor(1, thread_name_prefix="store-commit")
         self._waiting: deque[_Waiting] = deque()
         self._pump: asyncio.Task[None] | None = None
 
@@ -86,45 +87,39 @@ class SqliteStore:
 
     async def read(self, job: Callable[[Transaction], T]) -> T:
         """Run `job` on a snapshot."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._read_thread, self._snapshot, job)
-
-    async def close(self) -> None:
-        """Finish what waits, then let go of the file."""
-        if self._pump is not None:
-            await self._pump
-        self._write_thread.shutdown()
-        self._read_thread.shutdown()
-        self._reader.close()
-        self._writer.close()
-
-    async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            count = min(len(self._waiting), MAX_GROUP)
-            group = [self._waiting.popleft() for _ in range(count)]
-            await loop.run_in_executor(self._write_thread, self._commit, group)
-            for waiting in group:
-                _deliver(waiting)
-
-    def _commit(self, group: list[_Waiting]) -> None:
-        try:
-            self._writer.execute("BEGIN IMMEDIATE")
-            for waiting in group:
-                _run_in_savepoint(self._writer, waiting)
-            self._writer.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-            for waiting in group:
-                waiting.error = waiting.error or error
-
-    def _snapshot(self, job: Callable[[Transaction], T]) -> T:
         self._reader.execute("BEGIN")
         try:
             return job(SqliteTransaction(self._reader))
         finally:
             self._reader.execute("ROLLBACK")
+
+    async def close(self) -> None:
+        """Finish what waits, then let go of the file."""
+        if self._pump is not None:
+            await self._pump
+        self._commit_thread.shutdown()
+        self._reader.close()
+        self._writer.close()
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            count = min(len(self._waiting), MAX_GROUP)
+            group = [self._waiting.popleft() for _ in range(count)]
+            try:
+                await self._commit(group)
+            except sqlite3.Error as error:
+                _roll_back(self._writer)
+                for waiting in group:
+                    waiting.error = waiting.error or error
+            for waiting in group:
+                _deliver(waiting)
+
+    async def _commit(self, group: list[_Waiting]) -> None:
+        self._writer.execute("BEGIN IMMEDIATE")
+        for waiting in group:
+            _run_in_savepoint(self._writer, waiting)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._commit_thread, self._writer.execute, "COMMIT")
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -162,6 +157,11 @@ def _run_in_savepoint(connection: sqlite3.Connection, waiting: _Waiting) -> None
         waiting.error = error
         connection.execute("ROLLBACK TO job")
     connection.execute("RELEASE job")
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _deliver(waiting: _Waiting) -> None:

@@ -6,10 +6,15 @@ the directory are public; everything under ``/api/`` needs the operator's token.
 
 from pathlib import Path
 
-from starlette.applications import Starlette
-
 from feiqian.adapters.clock import SystemClock
-from feiqian.adapters.http_server import CborDocument, CborEndpoint, Operation, build_app, serve
+from feiqian.adapters.http_server import (
+    CborDocument,
+    CborEndpoint,
+    Operation,
+    PartyApp,
+    build_app,
+    serve,
+)
 from feiqian.adapters.logs import configure_logs
 from feiqian.adapters.sqlite import SqliteStore
 from feiqian.apps.configuration import CentralConfig, load, read_secret
@@ -38,7 +43,7 @@ MODE = "/api/settlement/mode"
 CYCLES = "/api/settlement/cycles"
 
 
-def platform_app(platform: Platform, operator_token: str) -> Starlette:
+def platform_app(platform: Platform, operator_token: str) -> PartyApp:
     """The ASGI application of a platform."""
     return build_app(
         NAME,

@@ -24,10 +24,10 @@ _COMMANDS = {
 class _Parties(click.Group):
     """A group that imports its commands when they are asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
         found: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)

@@ -52,10 +52,8 @@ def load(path: Path, shape: type[C]) -> C:
 
 
 def write_toml(path: Path, value: msgspec.Struct) -> None:
-    """Write a configuration file of plain fields, which TOML writes as JSON does."""
-    fields = msgspec.to_builtins(value).items()
-    lines = [f"{name} = {msgspec.json.encode(field).decode()}\n" for name, field in fields]
-    path.write_text("".join(lines), encoding="utf-8")
+    """Write a configuration file."""
+    path.write_bytes(msgspec.toml.encode(value))
 
 
 def write_secret(path: Path, secret: str) -> None:

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from starlette.applications import Starlette
 
 from feiqian.adapters.clock import SystemClock, system_entropy
 from feiqian.adapters.clockwork import repeat
@@ -16,6 +15,7 @@ from feiqian.adapters.http_server import (
     CborDocument,
     CborEndpoint,
     Operation,
+    PartyApp,
     build_app,
     serve,
 )
@@ -110,7 +110,7 @@ async def serve_institution(config_path: Path) -> None:
             clockwork.cancel()
 
 
-def institution_app(institution: Institution, token: str) -> Starlette:
+def institution_app(institution: Institution, token: str) -> PartyApp:
     """The HTTP side of an institution."""
     return build_app(
         f"institution {institution.office.code}",

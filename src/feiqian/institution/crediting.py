@@ -45,25 +45,33 @@ def book(tx: Transaction, office: Office, answer: Answer) -> None:
             payments[payment.payment] = payment
             fresh[payment.payment] = fresh.get(payment.payment, 0) + amount_minor
     _claim(tx, office, answer, sum(fresh.values()))
+    issued_minor = sum(
+        _credit(tx, office, payments[name], amount_minor, now_ms)
+        for name, amount_minor in fresh.items()
+    )
     for name, amount_minor in fresh.items():
-        _credit(tx, office, answer.issuer, payments[name], amount_minor, now_ms)
         presented.complete(tx, name, amount_minor, now_ms)
+    source = _owed_by(office, answer.issuer)
+    books.post(tx, source, books.CIRCULATION, issued_minor, "cashed", now_ms)
+    books.post(tx, source, books.HEADROOM, sum(fresh.values()) - issued_minor, "cashed", now_ms)
 
 
 def _credit(
-    tx: Transaction, office: Office, issuer: str, payment: Payment, amount_minor: int, now_ms: int
-) -> None:
-    reference = payment.payment.hex()[:16]
-    is_own = issuer == office.code
-    source = books.obligations_to(issuer) if is_own else books.claims_on(issuer)
+    tx: Transaction, office: Office, payment: Payment, amount_minor: int, now_ms: int
+) -> int:
+    """Give the payee what was cashed; how much of it was issued as currency."""
     if payment.purpose is Purpose.DEPOSIT:
-        books.post(tx, source, books.HEADROOM, amount_minor, reference, now_ms)
+        reference = payment.payment.hex()[:16]
         account = wallets.account_of(tx, payment.wallet)
         accounts.pay_in(tx, account, amount_minor, reference, now_ms)
-        return
-    books.post(tx, source, books.CIRCULATION, amount_minor, reference, now_ms)
-    owner = wallets.chip_of(tx, payment.wallet)
-    issue(tx, office, owner, amount_minor, payment.payment)
+        return 0
+    issue(tx, office, wallets.chip_of(tx, payment.wallet), amount_minor, payment.payment)
+    return amount_minor
+
+
+def _owed_by(office: Office, issuer: str) -> str:
+    """The account on which what `issuer` cashed for us stands."""
+    return books.obligations_to(issuer) if issuer == office.code else books.claims_on(issuer)
 
 
 def _claim(tx: Transaction, office: Office, answer: Answer, fresh_minor: int) -> None:
