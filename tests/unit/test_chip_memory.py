@@ -5,9 +5,11 @@ import stat
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from feiqian.adapters.softchip import FileMemory, SoftChip
 from feiqian.chip.card import memory, slots
+from feiqian.chip.card.paying import MAX_COUNTER
 from feiqian.chip.commands import (
     MAX_EXPORT_RECORDS,
     MAX_OFFERS,
@@ -23,7 +25,8 @@ from feiqian.crypto.p256 import P256_SHA256
 from feiqian.money.amounts import MAX_AMOUNT_MINOR
 from feiqian.money.transfer import MAX_TRANSFER_BYTES
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.testing.chips import personalise
+from feiqian.testing.chip_conformance import Bench
+from feiqian.testing.chips import RemovableChip, personalise
 from feiqian.testing.keys import TrustWorld
 from feiqian.timing.moment import MAX_MS, Moment
 from feiqian.wire.payment import MAX_ITEMS
@@ -118,6 +121,22 @@ def test_the_file_keeps_the_last_image(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_commit_is_flushed(tmp_path: Path, monkeypatch):
+    """When a commit returns, the image was in the file and the file flushed, in that order."""
+    path = tmp_path / "chip"
+    file = FileMemory(path)
+    flushed = []
+
+    def flush(descriptor):
+        os.fsync(descriptor)
+        flushed.append(slots.current(path.read_bytes()).image)
+
+    monkeypatch.setattr(os, "fdatasync", flush)
+    file.commit(b"image")
+    assert flushed == [b"image"]
+    file.close()
+
+
 @pytest.mark.feature("C-22")
 def test_the_file_survives_a_torn_write(tmp_path: Path):
     """A file whose last write stopped short opens with the image before it."""
@@ -146,6 +165,22 @@ def test_one_process_at_a_time(tmp_path: Path):
     first.close()
     first.close()
     FileMemory(path).close()
+
+
+def test_the_last_counter_is_never_passed():
+    """A chip whose counter is used up signs nothing more, and keeps its value."""
+    chip = RemovableChip(P256_SHA256)
+    bench = Bench(chip)
+    bench.personalise()
+    inputs = bench.load(10, 10)
+    worn = replace(memory.decode_state(chip.memory.load()), counter=MAX_COUNTER - 1)
+    chip.memory.commit(memory.encode_state(worn))
+    bench.reset()
+    bench.unlock()
+    with bench.unchanged(Outcome.CHIP_REFUSED):
+        bench.session.pay(bench.payment(20, inputs))
+    bench.session.pay(bench.payment(10, inputs[:1]))
+    assert bench.status.counter == MAX_COUNTER
 
 
 def test_a_failing_disk_is_not_trusted_again(tmp_path: Path):

@@ -10,7 +10,6 @@ import fcntl
 import os
 import tempfile
 from pathlib import Path
-from typing import Self
 
 from feiqian.chip.card import slots
 from feiqian.chip.card.applet import Applet
@@ -110,11 +109,6 @@ class SoftChip:
 
     def __init__(self, memory: Memory, suite: Suite, entropy: Entropy) -> None:
         self._applet = Applet(memory, suite, entropy)
-
-    @classmethod
-    def open(cls, path: Path, suite: Suite, entropy: Entropy) -> Self:
-        """The chip whose memory is the file at `path`. Errors as in `FileMemory`."""
-        return cls(FileMemory(path), suite, entropy)
 
     def transmit(self, apdu: bytes) -> bytes:
         """One command APDU for one response APDU."""

@@ -60,15 +60,21 @@ class TornMemory:
         return slots.current(bytes(self._content)).image
 
     def commit(self, image: bytes) -> None:
-        """Write the other slot, up to the cut. Raises `PowerCutError` there."""
+        """Write the other slot, up to the cut. Raises `PowerCutError` there and ever after."""
+        if self._without_power:
+            raise PowerCutError
         generation = slots.current(bytes(self._content)).generation + 1
         sealed = slots.seal(generation, image)
         self.written_bytes.append(len(sealed))
         allowed = self._allowed_bytes(len(sealed))
         start = generation % slots.SLOTS * slots.SLOT_BYTES
         self._content[start : start + allowed] = sealed[:allowed]
-        if self._commits_left is not None and self._commits_left < 0:
+        if self._without_power:
             raise PowerCutError
+
+    @property
+    def _without_power(self) -> bool:
+        return self._commits_left is not None and self._commits_left < 0
 
     def _allowed_bytes(self, length: int) -> int:
         if self._commits_left is None:

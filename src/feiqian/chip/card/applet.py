@@ -171,6 +171,7 @@ class Applet:
         return answer
 
     def _commit(self, state: CardState) -> None:
+        """Make `state` durable. `Refusal` malformed for a certificate of a tier nobody knows."""
         known = state.chip_certificate == self._state.chip_certificate
         same = known and state.institution_certificate == self._state.institution_certificate
         owner = self._owner if same else read_owner(self._suite, state)

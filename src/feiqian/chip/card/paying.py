@@ -72,7 +72,7 @@ def _signed_before(card: Card, command: Pay | Export) -> SignedPayment | None:
 
 
 def _digest(card: Card, command: Pay | Export) -> bytes:
-    return card.suite.digest(bytes((command.INSTRUCTION,)) + cbor.encode(command))
+    return card.suite.digest(cbor.encode(command))
 
 
 def _spend(card: Card, command: Pay | Export, payee: bytes) -> Step:

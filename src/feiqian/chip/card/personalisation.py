@@ -21,7 +21,6 @@ from feiqian.chip.commands import (
     Personalise,
 )
 from feiqian.crypto.certificates import SignedCertificate, parse_certificate
-from feiqian.money.limits import limits_of
 from feiqian.outcomes import Outcome, Refusal
 
 
@@ -48,7 +47,6 @@ def personalise(card: Card, command: Personalise) -> Step:
     chip = verified_chip(suite, institution, command.chip_certificate)
     if chip.value.public_key != state.public_key:
         raise Refusal(Outcome.WRONG_OWNER, "expected a certificate of this chip's key")
-    limits_of(chip.value.tier)
     if state.life_cycle is LifeCycle.OPERATIONAL:
         _check_renewal(card, institution, chip)
     following = replace(

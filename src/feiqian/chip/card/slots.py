@@ -61,7 +61,7 @@ def _read(index: int, content: bytes) -> Slot | None:
     slot = content[index * SLOT_BYTES : (index + 1) * SLOT_BYTES]
     image = slot[_HEADER_BYTES : _HEADER_BYTES + int.from_bytes(slot[_LENGTH], "big")]
     generation = int.from_bytes(slot[_GENERATION], "big")
-    if len(image) > MAX_IMAGE_BYTES or generation % SLOTS != index:
+    if len(image) > MAX_IMAGE_BYTES:
         return None
     whole = hmac.compare_digest(seal(generation, image)[:_HEADER_BYTES], slot[:_HEADER_BYTES])
     return Slot(index, generation, image) if whole else None

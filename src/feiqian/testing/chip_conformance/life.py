@@ -78,6 +78,14 @@ class Life(Chapter):
         with refused(Outcome.WRONG_ROLE):
             blank.session.personalise(blank.institution.certificate.raw, certificate.raw)
 
+    def test_the_tier_must_be_known(self, blank: Bench) -> None:
+        """A certificate whose limits the chip does not know is refused."""
+        public_key = _initialise(blank)
+        certificate = blank.world.certify("A", NUMBER, public_key, tier=15)
+        with refused(Outcome.MALFORMED):
+            blank.session.personalise(blank.institution.certificate.raw, certificate.raw)
+        assert blank.status.life_cycle is LifeCycle.INITIALISED
+
     def test_a_personalised_chip_is_operational(self, bench: Bench) -> None:
         """After PERSONALISE the chip shows its certificates and keeps them without power."""
         bench.reset()
