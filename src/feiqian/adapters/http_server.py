@@ -4,8 +4,13 @@ A party hands over functions of bytes (CBOR) or of structs (JSON); everything ab
 what a stranger sends, and the OpenAPI 3.1 description of the JSON side is made here.
 """
 
+import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -85,7 +90,8 @@ def build_app(
     description = msgspec.json.encode(describe(name, operations))
     routes = [_document_route(document) for document in documents]
     routes += [_operation_route(operation, operator_token) for operation in operations]
-    routes.append(Route("/health", _constant(msgspec.json.encode({"name": name})), methods=["GET"]))
+    health = msgspec.json.encode({"name": name, "pid": os.getpid()})
+    routes.append(Route("/health", _constant(health), methods=["GET"]))
     routes.append(Route("/api/openapi.json", _constant(description), methods=["GET"]))
     return PartyApp(endpoints, Starlette(routes=routes))
 
@@ -114,11 +120,16 @@ class PartyApp:
 
 
 async def serve(app: PartyApp, host: str, port: int) -> None:
-    """Serve `app` until SIGTERM or SIGINT; open requests are finished first."""
+    """Serve `app` until SIGTERM or SIGINT; open requests are finished first.
+
+    Raises `Refusal` unavailable when the address cannot be taken.
+    """
+    try:
+        listener = socket.create_server((host, port), backlog=MAX_CONNECTIONS)
+    except OSError as error:
+        raise Refusal(Outcome.UNAVAILABLE, f"cannot listen on {host}:{port}: {error}") from error
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         loop="none",
         http="httptools",
         access_log=False,
@@ -131,7 +142,22 @@ async def serve(app: PartyApp, host: str, port: int) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    await uvicorn.Server(config).serve()
+    await _Server(config).serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that a signal ends by returning, so that its stores are closed afterwards."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
 
 
 def describe(name: str, operations: Sequence[Operation]) -> dict[str, Any]:

@@ -4,12 +4,12 @@ The pid file holds the pid and the process's start time, so that a pid that the 
 somebody else since is never signalled.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -61,23 +61,28 @@ def stop(pid_file: Path) -> bool:
 
 
 def wait_healthy(url: str, pid_file: Path, log_file: Path) -> None:
-    """Wait until a server answers ``/health``. `Refusal` unavailable when it ended or is silent."""
+    """Wait until the very server of a pid file answers ``/health``.
+
+    Raises `Refusal`: unavailable when it ended (somebody else may hold its address), timed_out.
+    """
     deadline = time.monotonic() + START_WAIT_S
     while time.monotonic() < deadline:
-        if _is_healthy(url):
+        pid = find(pid_file)
+        if pid is None:
+            raise Refusal(Outcome.UNAVAILABLE, f"the server for {url} ended; see {log_file}")
+        if _healthy_pid(url) == pid:
             return
-        if find(pid_file) is None:
-            raise Refusal(Outcome.UNAVAILABLE, f"the server at {url} ended; see {log_file}")
         time.sleep(POLL_S)
     raise Refusal(Outcome.TIMED_OUT, f"expected {url} to be up within {START_WAIT_S:.0f} s")
 
 
-def _is_healthy(url: str) -> bool:
+def _healthy_pid(url: str) -> int | None:
+    """The pid that the server at `url` says it has; None when it does not answer."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=HEALTH_TIMEOUT_S) as answer:  # noqa: S310 - our own http URL
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+            return int(json.load(answer)["pid"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _started_at(pid: int) -> str:
