@@ -1,0 +1,80 @@
+"""Which pieces pay an amount."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feiqian.crypto.cbor import VERSION
+from feiqian.money.piece import MAX_HOPS
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.protocol.chain import Chain
+from feiqian.wallet.selection import select
+from feiqian.wire.payment import MAX_ITEMS
+
+
+def chains(*amounts_minor: int) -> list[Chain]:
+    """Pieces of these amounts."""
+    return [
+        Chain(VERSION, index.to_bytes(32, "big"), amount_minor, "A", b"", (), ())
+        for index, amount_minor in enumerate(amounts_minor)
+    ]
+
+
+def amounts(chosen: tuple[Chain, ...]) -> list[int]:
+    """What was chosen, in order."""
+    return [chain.amount_minor for chain in chosen]
+
+
+@pytest.mark.feature("C-15")
+@pytest.mark.parametrize(
+    ("held", "wanted", "chosen"),
+    [
+        ([100], 100, [100]),
+        ([100, 30, 20], 25, [30]),
+        ([100, 30, 20], 50, [100]),
+        ([60, 50, 10], 70, [10, 60]),
+        ([60, 50, 40, 5], 100, [40, 60]),
+        ([1] * 8, 8, [1] * 8),
+    ],
+)
+def test_few_pieces_and_little_change(held: list[int], wanted: int, chosen: list[int]) -> None:
+    """The fewest pieces that reach, and of those the ones that leave little change."""
+    assert amounts(select(chains(*held), wanted)) == chosen
+
+
+@pytest.mark.feature("C-13")
+@pytest.mark.parametrize(("held", "wanted"), [([], 1), ([5, 4], 10), ([1] * 9, 9)])
+def test_what_does_not_reach_is_refused(held: list[int], wanted: int) -> None:
+    """Too little, or too many pieces for one payment: insufficient_balance."""
+    with pytest.raises(Refusal) as refused:
+        select(chains(*held), wanted)
+    assert refused.value.outcome is Outcome.INSUFFICIENT_BALANCE
+
+
+def test_a_piece_with_the_longest_history_is_left_alone() -> None:
+    """A piece that one more transfer would make unreadable is not chosen."""
+    (long,) = chains(10)
+    full = Chain(
+        VERSION, long.identifier, 10, "A", b"", tuple(bytes([n]) for n in range(MAX_HOPS)), ()
+    )
+    with pytest.raises(Refusal):
+        select([full], 5)
+
+
+@given(held=st.lists(st.integers(1, 60), min_size=1, max_size=10), wanted=st.integers(1, 300))
+def test_the_choice_is_what_the_chip_takes(held: list[int], wanted: int) -> None:
+    """It reaches with all and not without the last, with as few pieces as any choice."""
+    reachable = [
+        count
+        for count in range(1, min(MAX_ITEMS, len(held)) + 1)
+        if any(sum(some) >= wanted for some in itertools.combinations(held, count))
+    ]
+    if not reachable:
+        with pytest.raises(Refusal):
+            select(chains(*held), wanted)
+        return
+    chosen = amounts(select(chains(*held), wanted))
+    assert len(chosen) == reachable[0]
+    assert sum(chosen) >= wanted > sum(chosen[:-1])
