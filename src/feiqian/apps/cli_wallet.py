@@ -15,7 +15,7 @@ import msgspec
 from feiqian.adapters.links import open_to_pay, open_to_receive, parse_link
 from feiqian.adapters.qr_codes import terminal_code
 from feiqian.apps import wallet_home
-from feiqian.apps.output import Output, command
+from feiqian.apps.output import EXIT_UNDECIDED, Output, command
 from feiqian.crypto.suite_names import DEFAULT_SUITE, SUITE_NAMES
 from feiqian.money.amounts import format_amount, parse_amount
 from feiqian.money.limits import DEFAULT_TIER
@@ -296,6 +296,8 @@ async def sync(output: Output, folder: Path, pin: str | None) -> None:
         f" {format_amount(report.loaded_minor)} loaded",
         *report.problems,
     )
+    if report.pending:
+        sys.exit(EXIT_UNDECIDED)
 
 
 # What the commands share --------------------------------------------------------------------------
