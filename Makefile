@@ -48,9 +48,17 @@ format: $(READY) ## sort imports and format the code
 	$(VENV)/bin/ruff check --select I --fix .
 	$(VENV)/bin/ruff format .
 
-.PHONY: docs-features
-docs-features: $(READY) ## write docs/features.md anew from the catalogue
-	$(PYTHON) -m feiqian.testing.catalogue > docs/features.md
+# A page that is printed goes through a new file, so that a failure leaves the old page alone.
+.PHONY: docs
+docs: $(READY) ## write every generated document and vector anew
+	$(PYTHON) -m feiqian.testing.catalogue > docs/features.md.new
+	mv docs/features.md.new docs/features.md
+	$(PYTHON) -m tools.draw_payment_protocol > docs/payment-protocol.md.new
+	mv docs/payment-protocol.md.new docs/payment-protocol.md
+	$(PYTHON) -m tools.make_outcomes
+	$(PYTHON) -m tools.make_openapi
+	$(PYTHON) -m tools.make_cddl
+	$(PYTHON) -m tools.make_vectors
 
 # Allow newer versions with: make lock UPGRADE=--upgrade
 .PHONY: lock

@@ -14,7 +14,7 @@ def _one_row(row: str) -> str:
 
 
 def test_docs_page_is_the_catalogue():
-    """docs/features.md is what `make docs-features` writes today."""
+    """docs/features.md is what `make docs` writes today."""
     assert _PAGE.read_text(encoding="utf-8") == as_markdown()
 
 

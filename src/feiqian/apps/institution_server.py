@@ -123,12 +123,14 @@ def institution_app(institution: Institution, token: str) -> PartyApp:
             CborDocument("/v1/directory", institution.directory),
             CborDocument("/v1/root", lambda: institution.office.trust.root.raw),
         ],
-        _operations(operations.Operator(institution)),
+        operations_of(operations.Operator(institution)),
         token,
     )
 
 
-def _operations(operator: operations.Operator) -> list[Operation]:
+def operations_of(operator: operations.Operator) -> list[Operation]:
+    """What the operator can do over HTTP."""
+
     def post(path: str, summary: str, handle: object, body: type, answer: type) -> Operation:
         return Operation("POST", f"/api/{path}", summary, handle, answer, body)  # type: ignore[arg-type]
 

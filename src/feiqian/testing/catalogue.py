@@ -22,7 +22,7 @@ SOURCES: Final = {
 _PREAMBLE: Final = """\
 # Feature catalogue
 
-Generated from `src/feiqian/testing/catalogue.toml` by `make docs-features`; edit that file.
+Generated from `src/feiqian/testing/catalogue.toml` by `make docs`; edit that file.
 
 Feiqian implements the systems described in the publications named below, of which only the
 abstracts and first paragraphs are public to us. Each row says where its promise comes from:
