@@ -2,8 +2,9 @@
 
 Accounts: ``authorised`` (what the platform lets us issue) and ``claims:X`` (what X owes us) are
 assets; ``circulation`` (our currency in people's hands), ``headroom`` (authorised, not issued),
-``obligations:X`` (what we owe X) are liabilities. Hence, by construction, at every moment
-``authorised + claims = circulation + headroom + obligations``. Balances are kept as debit minus
+``returning`` (headroom on its way back to the platform), ``obligations:X`` (what we owe X) are
+liabilities. Hence, by construction, at every moment
+``authorised + claims = circulation + headroom + returning + obligations``. Balances are kept as debit minus
 credit for assets and credit minus debit for liabilities, and none may go below zero. Bank money
 stands in ``deposits`` against ``bank_cash``.
 """
@@ -16,6 +17,7 @@ from feiqian.ports import Transaction
 AUTHORISED = "authorised"
 CIRCULATION = "circulation"
 HEADROOM = "headroom"
+RETURNING = "returning"
 BANK_CASH = "bank_cash"
 DEPOSITS = "deposits"
 

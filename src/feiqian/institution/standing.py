@@ -7,14 +7,11 @@ sides of an obligation book its settlement from the platform's position, which o
 
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
-from feiqian.crypto.certificates import PLATFORM
-from feiqian.institution import books
+from feiqian.institution import asking, books
 from feiqian.institution.office import Office
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.wire.requests import (
-    ANSWER,
-    INSTITUTION_REQUEST,
     ISSUANCE_ORDER,
     MAX_BODY_BYTES,
     Action,
@@ -23,13 +20,10 @@ from feiqian.wire.requests import (
     IssueBody,
     IssueResult,
     PositionResult,
-    Request,
     SettleBody,
     SettledPair,
     SettleResult,
 )
-
-REQUEST_ID_BYTES = 16
 
 
 async def order_issuance(office: Office, key: str, amount_minor: int) -> IssuanceOrder:
@@ -39,7 +33,7 @@ async def order_issuance(office: Office, key: str, amount_minor: int) -> Issuanc
     """
     action = Action.ISSUE if amount_minor > 0 else Action.RETURN
     body = cbor.encode(IssueBody(VERSION, abs(amount_minor)))
-    result = await _ask_stored(office, f"{action}:{key}", action, body)
+    result = await asking.ask_once(office, key, action, body)
     raw = cbor.decode(result, IssueResult, limit=MAX_BODY_BYTES).order
     order = ISSUANCE_ORDER.read(office.suite, raw, office.trust.root.value.public_key)
     if order.institution != office.code:
@@ -54,68 +48,16 @@ async def settle(office: Office) -> SettleResult | None:
     if not statements:
         return None
     body = cbor.encode(SettleBody(VERSION, statements))
-    result = await _ask(office, Action.SETTLE, body)
+    result = await asking.ask(office, Action.SETTLE, body)
     return cbor.decode(result, SettleResult, limit=MAX_BODY_BYTES)
 
 
 async def update_position(office: Office) -> PositionResult:
     """Ask the platform where we stand, and book what has been settled since."""
-    result = await _ask(office, Action.POSITION, cbor.encode(EmptyBody(VERSION)))
+    result = await asking.ask(office, Action.POSITION, cbor.encode(EmptyBody(VERSION)))
     position = cbor.decode(result, PositionResult, limit=MAX_BODY_BYTES)
     await office.store.write(lambda tx: _book_settlements(tx, office, position.settled))
     return position
-
-
-async def _ask_stored(office: Office, key: str, action: Action, body: bytes) -> bytes:
-    fresh = _request(office, action, body)
-    raw = await office.store.write(lambda tx: _remember(tx, key, fresh))
-    try:
-        return await _exchange(office, raw)
-    except Refusal as refusal:
-        if refusal.outcome is not Outcome.EXPIRED:
-            raise
-    # Expired means that the platform never did it, so a new request may take its place.
-    await office.store.write(lambda tx: _replace(tx, key, fresh))
-    return await _exchange(office, fresh)
-
-
-async def _ask(office: Office, action: Action, body: bytes) -> bytes:
-    return await _exchange(office, _request(office, action, body))
-
-
-def _request(office: Office, action: Action, body: bytes) -> bytes:
-    request = Request(
-        version=VERSION,
-        request_id=office.entropy(REQUEST_ID_BYTES),
-        sender=office.code,
-        addressee=PLATFORM,
-        sent_at_ms=office.now_ms(),
-        action=action,
-        body=body,
-    )
-    return INSTITUTION_REQUEST.sign(office.suite, office.key, request)
-
-
-async def _exchange(office: Office, raw: bytes) -> bytes:
-    answered = await office.courier.post(office.central_url + "/v1/requests", raw)
-    answer = ANSWER.read(office.suite, answered, office.trust.root.value.public_key)
-    if answer.request_id != INSTITUTION_REQUEST.peek(office.suite, raw).request_id:
-        raise Refusal(Outcome.WRONG_SESSION, "expected the answer to our request")
-    if answer.outcome not in (Outcome.ACCEPTED, Outcome.REPEATED):
-        raise Refusal(answer.outcome, answer.detail)
-    return answer.result
-
-
-def _remember(tx: Transaction, key: str, raw: bytes) -> bytes:
-    tx.execute(
-        "INSERT INTO sent_requests (key, raw) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
-        (key, raw),
-    )
-    return bytes(tx.query("SELECT raw FROM sent_requests WHERE key = ?", (key,))[0][0])
-
-
-def _replace(tx: Transaction, key: str, raw: bytes) -> None:
-    tx.execute("UPDATE sent_requests SET raw = ? WHERE key = ?", (raw, key))
 
 
 def _book_order(tx: Transaction, order: IssuanceOrder, raw: bytes, now_ms: int) -> None:
@@ -130,7 +72,7 @@ def _book_order(tx: Transaction, order: IssuanceOrder, raw: bytes, now_ms: int) 
     if order.amount_minor > 0:
         books.post(tx, books.AUTHORISED, books.HEADROOM, order.amount_minor, reference, now_ms)
     else:
-        books.post(tx, books.HEADROOM, books.AUTHORISED, -order.amount_minor, reference, now_ms)
+        books.post(tx, books.RETURNING, books.AUTHORISED, -order.amount_minor, reference, now_ms)
 
 
 def _open_statements(tx: Transaction) -> tuple[bytes, ...]:
@@ -142,10 +84,12 @@ def _open_statements(tx: Transaction) -> tuple[bytes, ...]:
 
 
 def _book_settlements(tx: Transaction, office: Office, settled: tuple[SettledPair, ...]) -> None:
+    """Claims first: what others have settled with us may be what covers our own obligations."""
     for pair in settled:
         if pair.creditor == office.code:
             _book_claim(tx, pair, office.now_ms())
-        elif pair.debtor == office.code:
+    for pair in settled:
+        if pair.debtor == office.code:
             _book_obligation(tx, pair, office.now_ms())
 
 
@@ -165,12 +109,17 @@ def _book_claim(tx: Transaction, pair: SettledPair, now_ms: int) -> None:
 
 
 def _book_obligation(tx: Transaction, pair: SettledPair, now_ms: int) -> None:
-    """Book what we have settled with `creditor`."""
+    """Book what we have settled with `creditor`, as far as it is covered.
+
+    It is not while a claim that was settled in the same cycle has not been booked, because the
+    debtor's answer has not arrived; the rest follows with it.
+    """
     rows = tx.query(
         "SELECT settled_total_minor FROM obligations WHERE creditor = ?", (pair.creditor,)
     )
     before = rows[0][0] if rows else 0
-    settled = pair.settled_total_minor
+    covered = before + books.balance(tx, books.AUTHORISED)
+    settled = min(pair.settled_total_minor, covered)
     if settled <= before:
         return
     tx.execute(
