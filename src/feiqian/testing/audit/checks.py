@@ -28,6 +28,8 @@ class Check(StrEnum):
     """Every transfer is by the owner of the state that it consumes."""
     TRANSFER_VALUE = "transfer_value"
     """The outputs of a transfer are worth what it consumes (C-15)."""
+    TRANSFER_ACCEPTOR = "transfer_acceptor"
+    """What a chip took in was not redeemed, what a manager was to cash was not paid on."""
     RECORD_MISSING = "record_missing"
     """Every state that currencies and transfers make is in the record."""
     RECORD_STATE = "record_state"

@@ -77,8 +77,9 @@ class PlatformAudit:
                 Check.PLATFORM_ORDER,
                 PARTY,
                 subject,
-                (numbers[code], code, amount_minor, expected),
+                (numbers[code], number, code, amount_minor, expected),
                 (
+                    order.number,
                     order.number,
                     order.institution,
                     order.amount_minor,

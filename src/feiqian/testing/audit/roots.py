@@ -12,7 +12,7 @@ from itertools import chain
 from feiqian.crypto.trust import TrustStore
 from feiqian.money.currency import Currency, SignedCurrency, parse_currency, verify_currency
 from feiqian.money.piece import Output, issued_output, outputs_of
-from feiqian.money.transfer import SignedTransfer, parse_transfer, verify_transfer
+from feiqian.money.transfer import Acceptor, SignedTransfer, parse_transfer, verify_transfer
 from feiqian.outcomes import Refusal
 from feiqian.ports import Row
 from feiqian.testing.audit.checks import Check
@@ -137,6 +137,7 @@ class RootAudit:
             fates[output.identifier] = _fate(output, redeemed, link)
             if link is not None:
                 payee, *change = outputs_of(link.transfer, link.signer)
+                self._check_acceptor(link, payee.identifier in spenders)
                 waiting.append((payee, link.redeemer is not None))
                 waiting.extend((each, False) for each in change)
         for lost in chain.from_iterable(spenders.values()):
@@ -158,6 +159,16 @@ class RootAudit:
                 output.amount_minor,
                 link.transfer.value.input_minor,
             )
+
+    def _check_acceptor(self, link: Link, paid_on: bool) -> None:
+        by_chip = link.transfer.value.acceptor is Acceptor.CHIP
+        self._findings.expect(
+            not (link.redeemer is not None if by_chip else paid_on),
+            Check.TRANSFER_ACCEPTOR,
+            self._code,
+            link.transfer.identifier,
+            f"the payee's {'chip' if by_chip else 'manager'} alone to take it in",
+        )
 
     def _lost(self, link: Link, expected: str) -> None:
         name = link.transfer.identifier

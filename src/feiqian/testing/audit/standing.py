@@ -57,8 +57,8 @@ class StandingAudit:
             Check.ORDER,
             self._code,
             f"order {number}",
-            (place, self._code, amount_minor),
-            (order.number, order.institution, order.amount_minor),
+            (place, self._code, number, amount_minor),
+            (order.number, order.institution, order.number, order.amount_minor),
         )
 
     def _check_obligations(self, sums: Sums) -> None:
@@ -120,15 +120,13 @@ class StandingAudit:
         except Refusal as refusal:
             self._findings.refused(Check.CONFLICT, self._code, name, refusal)
             return
-        # Either another transfer took what this one consumes, or what this one pays was spent on.
-        taken = _is_taken(self._snapshot, consumed, name)
         self._findings.expect(
             (transfer.identifier, transfer.value.consumed) == (name, consumed)
-            and (taken or _is_taken(self._snapshot, transfer.payee_output, name)),
+            and _is_taken(self._snapshot, consumed, name),
             Check.CONFLICT,
             self._code,
             name,
-            "two uses of one state",
+            "another use of the state that it consumes",
         )
 
 
