@@ -24,10 +24,11 @@ from feiqian.crypto.p256 import P256_SHA256 as SUITE
 from feiqian.crypto.suites import PrivateKey
 from feiqian.money.currency import parse_currency
 from feiqian.money.piece import Output, issued_output, outputs_of
-from feiqian.money.transfer import Transfer, sign_transfer
+from feiqian.money.transfer import Acceptor, Transfer, sign_transfer
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message, encode_message
-from feiqian.wire.payment import PaymentItem, PaymentRequest, PaymentResult
+from feiqian.wire.items import PaymentItem
+from feiqian.wire.payment import PaymentRequest, PaymentResult
 from feiqian.wire.requests import (
     ANSWER,
     MAX_BODY_BYTES,
@@ -103,6 +104,7 @@ class _Holder:
                     counter=counter,
                     moment=Moment(time.time_ns() // 1_000_000, 500),
                     nonce=nonce,
+                    acceptor=Acceptor.MANAGER,
                 ),
             )
             item = PaymentItem(self.code, None, (transfer.raw,), (self.certificate,))

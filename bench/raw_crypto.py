@@ -2,14 +2,20 @@
 
 from bench.measure import rate, verification_rate
 from feiqian.crypto.p256 import P256_SHA256
-from feiqian.money.transfer import Transfer, parse_transfer, sign_transfer, verify_transfer
+from feiqian.money.transfer import (
+    Acceptor,
+    Transfer,
+    parse_transfer,
+    sign_transfer,
+    verify_transfer,
+)
 from feiqian.timing.moment import Moment
 
 
 def run() -> dict[str, object]:
     """Signatures, verifications, and reading plus verifying one transfer."""
     key = P256_SHA256.generate()
-    transfer = Transfer(1, bytes(32), bytes(32), 1, 1, 1, Moment(1, 1), bytes(16))
+    transfer = Transfer(1, bytes(32), bytes(32), 1, 1, 1, Moment(1, 1), bytes(16), Acceptor.MANAGER)
     raw = sign_transfer(P256_SHA256, key, transfer).raw
 
     def read_and_verify() -> None:

@@ -19,7 +19,7 @@ from feiqian.crypto import cbor, certificates, trust
 from feiqian.crypto.signed import SignedKind
 from feiqian.money import currency, transfer
 from feiqian.timing import moment
-from feiqian.wire import cashing, payment, requests
+from feiqian.wire import cashing, items, payment, requests
 from feiqian.wire.envelope import message_kind
 
 CDDL = Path(__file__).parent.parent / "docs" / "wire-format.cddl"
@@ -30,6 +30,7 @@ MODULES: tuple[ModuleType, ...] = (
     trust,
     currency,
     transfer,
+    items,
     payment,
     cashing,
     requests,

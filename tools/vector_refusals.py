@@ -71,8 +71,8 @@ def _payloads(samples: Samples) -> Iterator[Refused]:
         "payload_empty": (b"", Outcome.MALFORMED),
         "payload_truncated": (good[:-1], Outcome.MALFORMED),
         "payload_trailing_byte": (good + b"\x00", Outcome.NOT_CANONICAL),
-        "integer_not_shortest": (b"\x88\x18\x01" + good[2:], Outcome.NOT_CANONICAL),
-        "array_length_not_shortest": (b"\x98\x08" + good[1:], Outcome.NOT_CANONICAL),
+        "integer_not_shortest": (good[:1] + b"\x18\x01" + good[2:], Outcome.NOT_CANONICAL),
+        "array_length_not_shortest": (b"\x98\x09" + good[1:], Outcome.NOT_CANONICAL),
         "byte_string_length_not_shortest": (
             good[:2] + b"\x59\x00\x20" + good[4:],
             Outcome.NOT_CANONICAL,

@@ -15,10 +15,10 @@ from feiqian.crypto.signed import SignedKind
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.crypto.trust import DIRECTORY, Directory, DirectoryEntry
 from feiqian.money.currency import CURRENCY, Currency, SignedCurrency, parse_currency
-from feiqian.money.transfer import TRANSFER, SignedTransfer, Transfer, parse_transfer
+from feiqian.money.transfer import TRANSFER, Acceptor, SignedTransfer, Transfer, parse_transfer
 from feiqian.outcomes import Outcome
 from feiqian.timing.moment import Moment
-from feiqian.wire import cashing, payment, requests
+from feiqian.wire import cashing, items, payment, requests
 from feiqian.wire.envelope import encode_message
 
 V = cbor.VERSION
@@ -147,13 +147,13 @@ def _money(to: Samples) -> None:
         "transfer_whole",
         TRANSFER,
         "payer",
-        Transfer(V, circulating, payee, 100_00, 0, 1, moment, NONCE),
+        Transfer(V, circulating, payee, 100_00, 0, 1, moment, NONCE, Acceptor.CHIP),
     )
     to.sign(
         "transfer_with_change",
         TRANSFER,
         "payer",
-        Transfer(V, circulating, payee, 12_50, 87_50, 2, moment, NONCE),
+        Transfer(V, circulating, payee, 12_50, 87_50, 2, moment, NONCE, Acceptor.MANAGER),
     )
     change = _transfer(to, "transfer_with_change").change_output
     to.sign(
@@ -179,8 +179,8 @@ def _transfer(to: Samples, name: str) -> SignedTransfer:
     return parse_transfer(to.suite, to.raw(name))
 
 
-def _item(to: Samples, *, full: bool) -> payment.PaymentItem:
-    return payment.PaymentItem(
+def _item(to: Samples, *, full: bool) -> items.PaymentItem:
+    return items.PaymentItem(
         issuer="A",
         currency=to.raw("currency") if full else None,
         transfers=(to.raw("transfer_with_change"),),
@@ -191,7 +191,9 @@ def _item(to: Samples, *, full: bool) -> payment.PaymentItem:
 def _payment(to: Samples) -> None:
     moment, expires_at_ms = Moment(NOW_MS, 250), NOW_MS + 60_000
     for name, amount_minor in (("offer", 12_50), ("offer_open_amount", None)):
-        offer = payment.Offer(V, NONCE, amount_minor, 50_000_00, moment, expires_at_ms)
+        offer = payment.Offer(
+            V, NONCE, amount_minor, 50_000_00, moment, expires_at_ms, Acceptor.MANAGER
+        )
         to.sign(name, payment.OFFER, "payee", offer)
     confirmation = payment.Confirmation(
         version=V,

@@ -22,7 +22,7 @@ from feiqian.adapters.softchip import SoftChip
 from feiqian.chip.commands import Accept, Export, Pay
 from feiqian.chip.session import ChipSession
 from feiqian.crypto.p256 import P256_SHA256
-from feiqian.money.transfer import parse_transfer
+from feiqian.money.transfer import Acceptor, parse_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.chips import PIN, personalise
 from feiqian.testing.keys import NOW_MS, TrustWorld
@@ -143,13 +143,16 @@ class TwoChips(RuleBasedStateMachine):
         if not inputs:
             return
         asked_minor = amount_minor if fixed else None
-        raw = payee.ask(offered, lambda session: session.offer(asked_minor, NOW, NOW_MS + 1))
+        raw = payee.ask(
+            offered, lambda session: session.offer(asked_minor, NOW, NOW_MS + 1, Acceptor.CHIP)
+        )
         payment = Pay(
             payee=payee.fingerprint,
             amount_minor=amount_minor,
             nonce=OFFER.peek(WORLD.suite, raw).nonce,
             moment=NOW,
             inputs=inputs,
+            acceptor=Acceptor.CHIP,
         )
         transfers = payer.ask(paid, lambda session: session.pay(payment))
         self._signed(payer, transfers, amount_minor)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from feiqian.crypto.cbor import VERSION
 from feiqian.money.currency import parse_currency
 from feiqian.money.piece import Output, Piece, issued_output, outputs_of, verify_piece
-from feiqian.money.transfer import SignedTransfer, Transfer, sign_transfer
+from feiqian.money.transfer import Acceptor, SignedTransfer, Transfer, sign_transfer
 from feiqian.timing.moment import Moment
 from tests.golden import NOW_MS, golden, golden_trust
 
@@ -35,6 +35,7 @@ def test_value_is_conserved_however_it_is_split(data, hops):
             counter=counter,
             moment=Moment(NOW_MS),
             nonce=bytes(16),
+            acceptor=Acceptor.CHIP,
         )
         key = world.keys[owners[consumed.owner]]
         signed = sign_transfer(world.suite, key, transfer)

@@ -57,9 +57,10 @@ def bounded(info):
 
 def text(info):
     """Text that matches its pattern, or any other."""
-    if info.pattern is not None:
-        return st.from_regex(info.pattern, fullmatch=True)
     low, high = bounded(info)
+    if info.pattern is not None:
+        matching = st.from_regex(info.pattern, fullmatch=True)
+        return matching.filter(lambda drawn: low <= len(drawn) <= high)
     return st.text(st.characters(codec="utf-8"), min_size=low, max_size=high)
 
 

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
+from feiqian.crypto.suites import Suite
 from feiqian.institution import wallets
-from feiqian.institution.tracing import trace
+from feiqian.institution.tracing import Trace, trace
+from feiqian.money.transfer import Acceptor
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import Transaction
 from feiqian.testing.bare_wallets import (
     BareWallet,
     Holding,
@@ -16,7 +20,8 @@ from feiqian.testing.bare_wallets import (
     identifier_item,
 )
 from feiqian.testing.network import SimulatedNetwork, url_of
-from feiqian.wire.payment import CONFIRMATION, PaymentItem, read_item
+from feiqian.wire.items import PaymentItem, read_item
+from feiqian.wire.payment import CONFIRMATION
 
 AMOUNT = 123_45
 WITHDRAWN = 500_00
@@ -373,6 +378,30 @@ def test_transfer_belongs_to_one_payment() -> None:
     play(story)
 
 
+@pytest.mark.feature("C-11", "C-20")
+def test_what_the_chip_takes_in_no_manager_cashes() -> None:
+    """A transfer for the payee's chip is not cashed, nor is one for the manager paid on."""
+
+    async def story(scene: Scene) -> None:
+        nonce = scene.bob.entropy(16)
+        for_chip, _ = scene.alice.spend(
+            scene.cash, scene.bob.fingerprint, AMOUNT, nonce, Acceptor.CHIP
+        )
+        for item in (full_item(for_chip), identifier_item(for_chip)):
+            assert await refused(bring(scene.bob, nonce, item)) is Outcome.WRONG_SESSION
+        more = await scene.alice.withdraw(AMOUNT)
+        online, _ = scene.alice.spend(more, scene.bob.fingerprint, AMOUNT, nonce)
+        carols = scene.carol.entropy(16)
+        paid_on, _ = scene.bob.spend(online, scene.carol.fingerprint, AMOUNT, carols)
+        outcome = await refused(bring(scene.carol, carols, full_item(paid_on)))
+        assert outcome is Outcome.BROKEN_CHAIN
+        paid_on, _ = scene.bob.spend(for_chip, scene.carol.fingerprint, AMOUNT, carols)
+        await bring(scene.carol, carols, full_item(paid_on))
+        assert scene.carol.balance_minor == AMOUNT
+
+    play(story)
+
+
 @pytest.mark.feature("C-25")
 def test_issuer_traces_a_currency() -> None:
     """The issuer finds every transfer of a currency, who made it, and where it was redeemed."""
@@ -384,15 +413,20 @@ def test_issuer_traces_a_currency() -> None:
         assert change is not None
         store, suite = scene.network.stores["A"], scene.alice.suite
         for identifier in (scene.cash.output.identifier, change.output.identifier):
-            found = store.run(lambda tx, name=identifier: trace(tx, suite, name))
+            found = store.run(partial(_trace, suite=suite, identifier=identifier))
             assert found.amount_minor == WITHDRAWN
             (step,) = found.transfers
             assert step.payer == scene.alice.fingerprint.hex()
             assert step.payee == scene.bob.fingerprint.hex()
             assert (step.amount_minor, step.redeemer) == (AMOUNT, "B")
-        assert {state.state for state in found.states} == {"spent", "redeemed", "circulating"}
+            states = {state.state for state in found.states}
+            assert states == {"spent", "redeemed", "circulating"}
 
     play(story)
+
+
+def _trace(tx: Transaction, suite: Suite, identifier: bytes) -> Trace:
+    return trace(tx, suite, identifier)
 
 
 @pytest.mark.feature("P-03")

@@ -9,6 +9,7 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import CERTIFICATE, Role
 from feiqian.institution import accounts, wallets
 from feiqian.money.limits import ANONYMOUS_TIER, DEFAULT_TIER, TIERS
+from feiqian.money.transfer import Acceptor
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.bare_wallets import BareWallet, Holding, bring, full_item, identifier_item
 from feiqian.testing.network import DEFAULT_OPENING_MINOR, SimulatedNetwork
@@ -170,7 +171,8 @@ def test_convert_makes_one_own_currency_of_foreign_ones() -> None:
         handed = []
         for amount_minor in (100_00, 50_00):
             cash = await alice.withdraw(amount_minor)
-            paid, _ = alice.spend(cash, bob.fingerprint, amount_minor, bob.entropy(16))
+            nonce = bob.entropy(16)
+            paid, _ = alice.spend(cash, bob.fingerprint, amount_minor, nonce, Acceptor.CHIP)
             handed.append(paid)
         office = network.institutions["B"].office
         nonce = bob.entropy(16)

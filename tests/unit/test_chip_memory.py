@@ -23,13 +23,13 @@ from feiqian.crypto import cbor
 from feiqian.crypto.certificates import MAX_CERTIFICATE_BYTES
 from feiqian.crypto.p256 import P256_SHA256
 from feiqian.money.amounts import MAX_AMOUNT_MINOR
-from feiqian.money.transfer import MAX_TRANSFER_BYTES
+from feiqian.money.transfer import MAX_TRANSFER_BYTES, Acceptor
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.chip_conformance import Bench
 from feiqian.testing.chips import RemovableChip, personalise
 from feiqian.testing.keys import TrustWorld
 from feiqian.timing.moment import MAX_MS, Moment
-from feiqian.wire.payment import MAX_ITEMS
+from feiqian.wire.items import MAX_ITEMS
 
 FULL = memory.CardState(
     life_cycle=LifeCycle.OPERATIONAL,
@@ -43,7 +43,11 @@ FULL = memory.CardState(
     counter=2**32 - 1,
     loaded_sequence=2**32 - 1,
     pieces=(HeldPiece(bytes(32), MAX_AMOUNT_MINOR),) * MAX_PIECES,
-    offers=(memory.OpenOffer(bytes(16), MAX_AMOUNT_MINOR, MAX_AMOUNT_MINOR, MAX_MS, MAX_MS),)
+    offers=(
+        memory.OpenOffer(
+            bytes(16), MAX_AMOUNT_MINOR, MAX_AMOUNT_MINOR, MAX_MS, MAX_MS, Acceptor.CHIP
+        ),
+    )
     * MAX_OFFERS,
     journal=(memory.SignedPayment(bytes(16), bytes(32), (bytes(MAX_TRANSFER_BYTES),) * MAX_ITEMS),)
     * memory.MAX_JOURNAL,

@@ -7,7 +7,7 @@ import pytest
 
 from feiqian.money.currency import parse_currency
 from feiqian.money.piece import MAX_HOPS, Piece, issued_output, outputs_of, verify_piece, walk
-from feiqian.money.transfer import parse_transfer, sign_transfer
+from feiqian.money.transfer import Acceptor, parse_transfer, sign_transfer
 from feiqian.outcomes import Outcome
 from tests.golden import NOW_MS, SUITE_NAMES, golden, golden_trust, outcome_of, value_of
 
@@ -156,3 +156,16 @@ def test_renewal_starts_a_chain_anew(world):
     assert len(verify_piece(golden_trust(world), renewed, NOW_MS)) == 1
     paid = parse_transfer(world.suite, world.raw("transfer_with_change"))
     assert onward.value.consumed == paid.change_output
+
+
+@pytest.mark.feature("C-11")
+def test_what_the_manager_cashes_cannot_be_paid_on(world):
+    """The payee's part of an online transfer is redeemed by its manager, and by nobody else."""
+    online = {"acceptor": Acceptor.MANAGER, "amount_minor": 30_00}
+    paid = link(world, first(world), by="payer", to="payee", **online)
+    payment, change = outputs_of(paid, world.fingerprint("payer"))
+    assert (
+        refusal(world, paid, link(world, payment, by="payee", to="payer")) is Outcome.BROKEN_CHAIN
+    )
+    onward = link(world, change, by="payer", to="payee")
+    verify_piece(golden_trust(world), piece(world, paid, onward), NOW_MS)

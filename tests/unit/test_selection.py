@@ -11,7 +11,7 @@ from feiqian.money.piece import MAX_HOPS
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.chain import Chain
 from feiqian.wallet.selection import select
-from feiqian.wire.payment import MAX_ITEMS
+from feiqian.wire.items import MAX_ITEMS
 
 
 def chains(*amounts_minor: int) -> list[Chain]:

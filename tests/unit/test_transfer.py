@@ -3,7 +3,13 @@
 import msgspec
 import pytest
 
-from feiqian.money.transfer import TRANSFER, parse_transfer, sign_transfer, verify_transfer
+from feiqian.money.transfer import (
+    TRANSFER,
+    Acceptor,
+    parse_transfer,
+    sign_transfer,
+    verify_transfer,
+)
 from feiqian.outcomes import Outcome
 from feiqian.timing.moment import Moment
 from tests.golden import SUITE_NAMES, golden, outcome_of, value_of
@@ -16,6 +22,7 @@ FIELDS = {
     "counter": 3,
     "moment": Moment(1, 1),
     "nonce": bytes(16),
+    "acceptor": Acceptor.CHIP,
 }
 
 

@@ -10,14 +10,8 @@ from feiqian.wire.envelope import (
     encode_message,
     message,
 )
-from feiqian.wire.payment import (
-    MAX_ITEMS,
-    OfferMessage,
-    PaymentRequest,
-    PaymentResult,
-    Refused,
-    read_item,
-)
+from feiqian.wire.items import MAX_ITEMS, read_item
+from feiqian.wire.payment import OfferMessage, PaymentRequest, PaymentResult, Refused
 from tests.golden import SUITE_NAMES, golden, outcome_of
 
 

@@ -14,9 +14,9 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import PublicKey, UnixMs
 from feiqian.money.amounts import AmountMinor, AmountOrZeroMinor
 from feiqian.money.identifiers import Fingerprint, Identifier
-from feiqian.money.transfer import Nonce
+from feiqian.money.transfer import Acceptor, Nonce
 from feiqian.timing.moment import Moment
-from feiqian.wire.payment import MAX_ITEMS, RawCertificate, RawCurrency, RawTransfer
+from feiqian.wire.items import MAX_ITEMS, RawCertificate, RawCurrency, RawTransfer
 
 AID = bytes.fromhex("F0464549514941 4E01".replace(" ", ""))
 """The applet's identifier: proprietary (F0), FEIQIAN, 01."""
@@ -259,6 +259,8 @@ class MakeOffer(Command, frozen=True, kw_only=True):
     amount_minor: AmountMinor | None
     moment: Moment
     expires_at_ms: UnixMs
+    acceptor: Acceptor = Acceptor.MANAGER
+    """Chip: what is paid in this session will be taken in by ACCEPT."""
 
 
 class TransfersAnswer(_Data, frozen=True, kw_only=True):
@@ -280,6 +282,8 @@ class Pay(Command, frozen=True, kw_only=True):
     nonce: Nonce
     moment: Moment
     inputs: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
+    acceptor: Acceptor = Acceptor.MANAGER
+    """As the payee's offer says."""
 
 
 class Accept(Command, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from feiqian.chip.commands import (
 )
 from feiqian.chip.status_words import StatusWord, refusal_of
 from feiqian.crypto import cbor
+from feiqian.money.transfer import Acceptor
 from feiqian.timing.moment import Moment
 
 A = TypeVar("A", bound=Struct)
@@ -105,10 +106,19 @@ class ChipSession:
         """Take in a new currency of the chip's own institution."""
         return self._ask(commands.Load(currency=currency), LoadAnswer)
 
-    def offer(self, amount_minor: int | None, moment: Moment, expires_at_ms: int) -> bytes:
+    def offer(
+        self,
+        amount_minor: int | None,
+        moment: Moment,
+        expires_at_ms: int,
+        acceptor: Acceptor = Acceptor.MANAGER,
+    ) -> bytes:
         """Open a session as payee; the signed offer."""
         command = commands.MakeOffer(
-            amount_minor=amount_minor, moment=moment, expires_at_ms=expires_at_ms
+            amount_minor=amount_minor,
+            moment=moment,
+            expires_at_ms=expires_at_ms,
+            acceptor=acceptor,
         )
         return self._ask(command, commands.OfferAnswer).offer
 

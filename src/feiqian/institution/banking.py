@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from feiqian.crypto.cbor import VERSION
 from feiqian.institution import accounts, books, presented, wallets
-from feiqian.institution.checking import CheckedItem
 from feiqian.institution.issuing import issue, issued_for
 from feiqian.institution.office import Office
 from feiqian.institution.payments import (
@@ -24,6 +23,7 @@ from feiqian.institution.wallets import Wallet
 from feiqian.money.limits import check_holding, limits_of
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
+from feiqian.wire.items import CheckedItem
 from feiqian.wire.requests import (
     ConvertResult,
     DepositResult,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from feiqian.crypto.cbor import VERSION
 from feiqian.institution import books, record
-from feiqian.institution.checking import CheckedItem, check_cash_item
+from feiqian.institution.checking import check_cash_item
 from feiqian.institution.office import Office
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
@@ -26,7 +26,7 @@ from feiqian.wire.cashing import (
     CashResult,
     ObligationStatement,
 )
-from feiqian.wire.payment import read_item
+from feiqian.wire.items import CheckedItem, read_item
 
 _NO_TRANSFER = bytes(32)
 """Names the transfer of an item that could not even be read."""

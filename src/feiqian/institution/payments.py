@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from feiqian.crypto.cbor import VERSION
 from feiqian.institution import presented, wallets
-from feiqian.institution.checking import CheckedItem, check_item
+from feiqian.institution.checking import check_cashable
 from feiqian.institution.issuing import issued_for
 from feiqian.institution.office import Office
 from feiqian.institution.presented import Decision, Item, Payment, Purpose
@@ -17,13 +17,8 @@ from feiqian.institution.presenting import Presenter
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.wire.envelope import decode_message, encode_message
-from feiqian.wire.payment import (
-    CONFIRMATION,
-    Confirmation,
-    PaymentItem,
-    PaymentRequest,
-    PaymentResult,
-)
+from feiqian.wire.items import CheckedItem, PaymentItem
+from feiqian.wire.payment import CONFIRMATION, Confirmation, PaymentRequest, PaymentResult
 
 
 async def pay(office: Office, presenter: Presenter, raw: bytes) -> bytes:
@@ -48,7 +43,7 @@ async def pay(office: Office, presenter: Presenter, raw: bytes) -> bytes:
 def check_items(office: Office, items: Sequence[PaymentItem]) -> list[CheckedItem]:
     """Check every item, and that none comes twice. `Refusal` by name."""
     now_ms = office.now_ms()
-    checked = [check_item(office.trust, item, now_ms) for item in items]
+    checked = [check_cashable(office.trust, item, now_ms) for item in items]
     if len({each.payment.identifier for each in checked}) != len(checked):
         raise Refusal(Outcome.MALFORMED, "expected each transfer once")
     return checked

@@ -13,10 +13,10 @@ from enum import IntEnum
 from msgspec import Struct
 
 from feiqian.crypto import cbor
-from feiqian.institution.checking import CheckedItem
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Row, Transaction
 from feiqian.wire.cashing import CashItem, CashResult
+from feiqian.wire.items import CheckedItem
 
 MAX_CASH_ITEM_BYTES = 65_536
 

@@ -10,12 +10,12 @@ from enum import IntEnum
 
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.suites import PrivateKey, Suite
-from feiqian.institution.checking import CheckedItem
 from feiqian.money.currency import Currency, sign_currency
 from feiqian.money.piece import Output, issued_output, outputs_of, walk
 from feiqian.money.transfer import SignedTransfer, parse_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
+from feiqian.wire.items import CheckedItem
 
 
 class State(IntEnum):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from feiqian.crypto.certificates import SignedCertificate
 from feiqian.crypto.trust import TrustStore
 from feiqian.money.currency import SignedCurrency, verify_currency
-from feiqian.money.transfer import SignedTransfer, verify_transfer
+from feiqian.money.identifiers import CHANGE_OUTPUT
+from feiqian.money.transfer import Acceptor, SignedTransfer, verify_transfer
 from feiqian.outcomes import Outcome, Refusal
 
 MAX_HOPS = 16
@@ -82,8 +83,14 @@ def walk(start: Output, transfers: Sequence[SignedTransfer]) -> list[tuple[Outpu
             raise Refusal(Outcome.BROKEN_CHAIN, "expected a transfer of the state before it")
         check_link(consumed, transfer)
         steps.append((consumed, transfer))
-        candidates = outputs_of(transfer, consumed.owner)
+        candidates = _spendable(transfer, consumed.owner)
     return steps
+
+
+def _spendable(transfer: SignedTransfer, payer: bytes) -> tuple[Output, ...]:
+    """What may be paid on: a payee's output only if it was the payee's chip that took it in."""
+    outputs = outputs_of(transfer, payer)
+    return outputs if transfer.value.acceptor is Acceptor.CHIP else outputs[CHANGE_OUTPUT:]
 
 
 def verify_piece(

@@ -7,6 +7,7 @@ the value back to that institution (export).
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -27,6 +28,16 @@ from feiqian.timing.moment import Moment
 
 MAX_TRANSFER_BYTES = 256
 
+
+class Acceptor(IntEnum):
+    """Who takes in what the payee is paid; never both, or the same value would count twice."""
+
+    MANAGER = 0
+    """The payee's manager cashes the transfer itself (online), and issues second currency."""
+    CHIP = 1
+    """The payee's chip holds it (offline); it is redeemed when that chip pays it on."""
+
+
 Nonce = Annotated[bytes, Meta(min_length=16, max_length=16)]
 
 
@@ -43,6 +54,7 @@ class Transfer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     moment: Moment
     nonce: Nonce
     """The payee's session."""
+    acceptor: Acceptor
 
     @property
     def input_minor(self) -> int:

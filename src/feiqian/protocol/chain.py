@@ -11,7 +11,7 @@ from msgspec import Struct
 from feiqian.crypto.certificates import InstitutionCode
 from feiqian.money.amounts import AmountMinor
 from feiqian.money.identifiers import Identifier
-from feiqian.wire.payment import PaymentItem, RawCertificate, RawCurrency, RawTransfer
+from feiqian.wire.items import PaymentItem, RawCertificate, RawCurrency, RawTransfer
 
 
 class Chain(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

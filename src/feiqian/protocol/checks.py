@@ -12,10 +12,10 @@ from feiqian.crypto.suites import Suite
 from feiqian.crypto.trust import TrustStore
 from feiqian.money.currency import SignedCurrency, parse_currency, verify_currency
 from feiqian.money.limits import check_payment, limits_of
-from feiqian.money.piece import verify_piece
-from feiqian.money.transfer import SignedTransfer, parse_transfer, verify_transfer
+from feiqian.money.transfer import Acceptor, SignedTransfer, parse_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.timing.moment import Moment
+from feiqian.wire.items import ReadItem, check_item, read_item
 from feiqian.wire.payment import (
     CONFIRMATION,
     OFFER,
@@ -24,8 +24,6 @@ from feiqian.wire.payment import (
     OfferMessage,
     PaymentRequest,
     PaymentResult,
-    ReadItem,
-    read_item,
 )
 
 
@@ -41,9 +39,13 @@ class Agreement:
 def check_offer(
     trust: TrustStore, message: OfferMessage, now: Moment
 ) -> tuple[Offer, SignedCertificate]:
-    """The offer and its maker. Raises `Refusal`: certificates' names, bad_signature, expired."""
+    """The offer and its maker. Raises `Refusal`: certificates' names, bad_signature,
+    wrong_session, expired.
+    """
     payee = trust.verify_chip(message.payee_certificate, now.midpoint_ms)
     offer = OFFER.read(trust.suite, message.offer, payee.value.public_key)
+    if offer.acceptor is not Acceptor.MANAGER:
+        raise Refusal(Outcome.WRONG_SESSION, "expected an offer whose payee's manager cashes")
     if now.certainly_after(offer.expires_at_ms):
         raise Refusal(Outcome.EXPIRED, "expected an offer that still stands")
     return offer, payee
@@ -85,17 +87,18 @@ def check_request(
     if request.nonce != offer.nonce:
         raise Refusal(Outcome.WRONG_SESSION, "expected a request in the session we offered")
     for item in items:
-        _check_binding(item.payment, offer.nonce, payee_fingerprint)
+        _check_binding(item.payment, offer, payee_fingerprint)
     if len({item.payment.value.consumed for item in items}) != len(items):
         raise Refusal(Outcome.DOUBLE_SPENT, "expected each state to be consumed once")
     amount_minor = _check_sum(items, offer)
     for item in items:
-        _check_signatures(trust, item, now)
+        trust.institution(item.item.issuer)
+        check_item(trust, item.item, now.midpoint_ms)
     return amount_minor
 
 
-def _check_binding(payment: SignedTransfer, nonce: bytes, payee_fingerprint: bytes) -> None:
-    if payment.value.nonce != nonce:
+def _check_binding(payment: SignedTransfer, offer: Offer, payee_fingerprint: bytes) -> None:
+    if (payment.value.nonce, payment.value.acceptor) != (offer.nonce, offer.acceptor):
         raise Refusal(Outcome.WRONG_SESSION, "expected transfers bound to our session")
     if payment.value.payee != payee_fingerprint:
         raise Refusal(Outcome.WRONG_ADDRESSEE, "expected transfers to our chip")
@@ -108,17 +111,6 @@ def _check_sum(items: Sequence[ReadItem], offer: Offer) -> int:
     if total_minor > offer.ceiling_minor:
         raise Refusal(Outcome.OVER_HOLDING_LIMIT, f"expected at most {offer.ceiling_minor}")
     return total_minor
-
-
-def _check_signatures(trust: TrustStore, item: ReadItem, now: Moment) -> None:
-    trust.institution(item.item.issuer)
-    payer = trust.verify_chip(item.item.certificates[-1], now.midpoint_ms)
-    if item.piece is not None:
-        steps = verify_piece(trust, item.piece, now.midpoint_ms)
-        if steps[-1][0].owner != payer.fingerprint:
-            raise Refusal(Outcome.WRONG_OWNER, "expected the paying chip's certificate last")
-        return
-    verify_transfer(trust.suite, payer.value.public_key, item.payment)
 
 
 def payer_of(trust: TrustStore, request: PaymentRequest, now: Moment) -> str:

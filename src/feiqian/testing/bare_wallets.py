@@ -17,11 +17,12 @@ from feiqian.money.currency import SignedCurrency, parse_currency
 from feiqian.money.identifiers import CHANGE_OUTPUT, PAYEE_OUTPUT
 from feiqian.money.limits import DEFAULT_TIER
 from feiqian.money.piece import Output, issued_output, outputs_of
-from feiqian.money.transfer import SignedTransfer, Transfer, sign_transfer
+from feiqian.money.transfer import Acceptor, SignedTransfer, Transfer, sign_transfer
 from feiqian.testing.network import SeededEntropy, SimulatedNetwork, key_of, url_of
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message, encode_message
-from feiqian.wire.payment import PaymentItem, PaymentRequest, PaymentResult
+from feiqian.wire.items import PaymentItem
+from feiqian.wire.payment import PaymentRequest, PaymentResult
 from feiqian.wire.requests import (
     ANSWER,
     MAX_BODY_BYTES,
@@ -132,11 +133,18 @@ class BareWallet:
         """A transfer of anything to anybody."""
         self.counter += 1
         moment = Moment(self.network.clock.now().midpoint_ms, 500)
-        transfer = Transfer(VERSION, consumed, payee, amount, change, self.counter, moment, nonce)
+        transfer = Transfer(
+            VERSION, consumed, payee, amount, change, self.counter, moment, nonce, Acceptor.MANAGER
+        )
         return sign_transfer(self.suite, self.key, transfer).raw
 
     def spend(
-        self, holding: Holding, payee: bytes, amount_minor: int, nonce: bytes
+        self,
+        holding: Holding,
+        payee: bytes,
+        amount_minor: int,
+        nonce: bytes,
+        acceptor: Acceptor = Acceptor.MANAGER,
     ) -> tuple[Holding, Holding | None]:
         """Hand over part of a holding: the payee's part with its chain, and the change."""
         self.counter += 1
@@ -154,6 +162,7 @@ class BareWallet:
                 self.counter,
                 moment,
                 nonce,
+                acceptor,
             ),
         )
         if holding in self.holdings:

@@ -12,7 +12,7 @@ from feiqian.chip.commands import Pay
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.money.currency import SignedCurrency
-from feiqian.money.transfer import SignedTransfer, Transfer, parse_transfer, sign_transfer
+from feiqian.money.transfer import Acceptor, SignedTransfer, Transfer, parse_transfer, sign_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.chain import Chain
 from feiqian.protocol.checks import paying_transfers
@@ -21,6 +21,7 @@ from feiqian.protocol.payee import EarlierSession, PayeeMachine, PayeeSetup
 from feiqian.protocol.payer import PayerMachine, PayerPast, PayerSetup
 from feiqian.testing.keys import NOW_MS, Party, TrustWorld
 from feiqian.timing.moment import Moment
+from feiqian.wire.items import PaymentItem
 from feiqian.wire.payment import (
     CONFIRMATION,
     OFFER,
@@ -28,7 +29,6 @@ from feiqian.wire.payment import (
     Offer,
     OfferMessage,
     PaymentConfirmed,
-    PaymentItem,
     PaymentRequest,
     PaymentResult,
 )
@@ -122,7 +122,9 @@ class PaymentBench:
 
     def offer(self, **changed: object) -> Offer:
         """An offer of the payee's chip."""
-        offer = Offer(VERSION, NONCE, AMOUNT_MINOR, 1_000_00, NOW, NOW_MS + 60_000)
+        offer = Offer(
+            VERSION, NONCE, AMOUNT_MINOR, 1_000_00, NOW, NOW_MS + 60_000, Acceptor.MANAGER
+        )
         return replace(offer, **changed)
 
     def offer_message(self, by: Party | None = None, **changed: object) -> OfferMessage:
@@ -142,6 +144,7 @@ class PaymentBench:
             counter=1,
             moment=NOW,
             nonce=NONCE,
+            acceptor=Acceptor.MANAGER,
         )
         key = (by or self.payer).key
         return sign_transfer(self.world.suite, key, replace(transfer, **changed))

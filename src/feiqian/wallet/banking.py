@@ -20,7 +20,7 @@ from feiqian.wallet.errands import Errand, ErrandStage
 from feiqian.wallet.holder import Holder
 from feiqian.wallet.loading import load_all
 from feiqian.wallet.selection import select
-from feiqian.wire.payment import MAX_ITEMS
+from feiqian.wire.items import MAX_ITEMS
 from feiqian.wire.requests import (
     MAX_BODY_BYTES,
     WALLET_REQUEST,

@@ -15,7 +15,8 @@ from feiqian.crypto.signed import SignedKind
 from feiqian.money.amounts import AmountOrZeroMinor
 from feiqian.money.identifiers import Identifier
 from feiqian.outcomes import Outcome
-from feiqian.wire.payment import Detail, PaymentItem, RawCertificate, RawCurrency, RawTransfer
+from feiqian.wire.items import PaymentItem, RawCertificate, RawCurrency, RawTransfer
+from feiqian.wire.payment import Detail
 from feiqian.wire.requests import RequestId
 
 MAX_CASHED = 256

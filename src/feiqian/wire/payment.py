@@ -1,35 +1,29 @@
 """What the two clients say to each other, and what the payee's client brings to its manager.
 
 Offer (payee -> payer), payment request (payer -> payee), confirmation (payee -> payer); each side
-may refuse instead. A payment item is the full digital currency with its history, or only the
-transfer of a circulation identifier (C-05, C-06).
+may refuse instead.
 """
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from feiqian.crypto.certificates import MAX_CERTIFICATE_BYTES, InstitutionCode, UnixMs
+from feiqian.crypto.certificates import InstitutionCode, UnixMs
 from feiqian.crypto.signed import SignedKind
-from feiqian.crypto.suites import Suite
 from feiqian.money.amounts import AmountMinor
-from feiqian.money.currency import MAX_CURRENCY_BYTES, parse_currency
 from feiqian.money.identifiers import Fingerprint, Identifier
-from feiqian.money.piece import MAX_HOPS, Piece
-from feiqian.money.transfer import MAX_TRANSFER_BYTES, Nonce, SignedTransfer, parse_transfer
-from feiqian.outcomes import Outcome, Refusal
+from feiqian.money.transfer import (
+    Acceptor,
+    Nonce,
+)
+from feiqian.outcomes import Outcome
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import message
+from feiqian.wire.items import MAX_ITEMS, Items, RawCertificate, RawCurrency
 
 MAX_OFFER_BYTES = 192
 MAX_CONFIRMATION_BYTES = 1_024
-MAX_ITEMS = 8
-"""Most transfers in one payment."""
 
-RawCertificate = Annotated[bytes, Meta(max_length=MAX_CERTIFICATE_BYTES)]
-RawCurrency = Annotated[bytes, Meta(max_length=MAX_CURRENCY_BYTES)]
-RawTransfer = Annotated[bytes, Meta(max_length=MAX_TRANSFER_BYTES)]
 Detail = Annotated[str, Meta(max_length=300)]
 
 
@@ -44,6 +38,8 @@ class Offer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Most that the payee can take now."""
     moment: Moment
     expires_at_ms: UnixMs
+    acceptor: Acceptor
+    """Chip: this session is offline, its transfers are for the payee's chip alone."""
 
 
 OFFER = SignedKind(b"feiqian/offer", Offer, MAX_OFFER_BYTES)
@@ -55,22 +51,6 @@ class OfferMessage(Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
     offer: Annotated[bytes, Meta(max_length=MAX_OFFER_BYTES)]
     payee_certificate: RawCertificate
-
-
-class PaymentItem(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One transfer with what is needed to verify it; the last transfer pays.
-
-    By identifier only: `currency` is None, `transfers` is the paying one alone.
-    """
-
-    issuer: InstitutionCode
-    currency: RawCurrency | None
-    transfers: Annotated[tuple[RawTransfer, ...], Meta(min_length=1, max_length=MAX_HOPS)]
-    certificates: Annotated[tuple[RawCertificate, ...], Meta(min_length=1, max_length=MAX_HOPS)]
-    """Of the chips that signed; the paying chip's last."""
-
-
-Items = Annotated[tuple[PaymentItem, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
 
 
 @message(2)
@@ -122,32 +102,3 @@ class PaymentResult(Struct, frozen=True, array_like=True, forbid_unknown_fields=
     confirmation: RawConfirmation
     currencies: Annotated[tuple[RawCurrency, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
     renewals: Renewals
-
-
-@dataclass(frozen=True, slots=True)
-class ReadItem:
-    """A payment item taken apart; nothing verified yet."""
-
-    item: PaymentItem
-    piece: Piece | None
-    """None when only the identifier was sent."""
-    transfers: tuple[SignedTransfer, ...]
-
-    @property
-    def payment(self) -> SignedTransfer:
-        """The transfer that pays."""
-        return self.transfers[-1]
-
-
-def read_item(suite: Suite, item: PaymentItem) -> ReadItem:
-    """Take an item apart. Raises `Refusal`: malformed and its kin, unknown_issuer."""
-    transfers = tuple(parse_transfer(suite, raw) for raw in item.transfers)
-    if item.currency is None:
-        if len(transfers) != 1 or len(item.certificates) != 1:
-            detail = "expected one transfer and its certificate when only an identifier goes"
-            raise Refusal(Outcome.MALFORMED, detail)
-        return ReadItem(item, None, transfers)
-    currency = parse_currency(suite, item.currency)
-    if currency.value.issuer != item.issuer:
-        raise Refusal(Outcome.UNKNOWN_ISSUER, f"expected a currency issued by {item.issuer}")
-    return ReadItem(item, Piece(currency, transfers, item.certificates), transfers)

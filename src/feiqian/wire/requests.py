@@ -17,13 +17,8 @@ from feiqian.crypto.signed import SignedKind
 from feiqian.money.amounts import MAX_AMOUNT_MINOR, AmountMinor, AmountOrZeroMinor
 from feiqian.money.identifiers import Identifier
 from feiqian.outcomes import Outcome
-from feiqian.wire.payment import (
-    MAX_ITEMS,
-    Detail,
-    Items,
-    RawCertificate,
-    RawCurrency,
-)
+from feiqian.wire.items import MAX_ITEMS, Items, RawCertificate, RawCurrency
+from feiqian.wire.payment import Detail
 
 MAX_REQUEST_BYTES = 65_536
 MAX_BODY_BYTES = 61_440

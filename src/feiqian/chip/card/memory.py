@@ -20,8 +20,8 @@ from feiqian.chip.commands import (
 from feiqian.crypto import cbor
 from feiqian.crypto.certificates import UnixMs
 from feiqian.money.amounts import AmountMinor, AmountOrZeroMinor
-from feiqian.money.transfer import Nonce
-from feiqian.wire.payment import MAX_ITEMS, RawTransfer
+from feiqian.money.transfer import Acceptor, Nonce
+from feiqian.wire.items import MAX_ITEMS, RawTransfer
 
 MAX_IMAGE_BYTES = 65_536
 MAX_JOURNAL = 16
@@ -70,6 +70,7 @@ class OpenOffer(_Record, frozen=True):
     ceiling_minor: AmountMinor
     opened_at_ms: UnixMs
     expires_at_ms: UnixMs
+    acceptor: Acceptor
 
 
 class SignedPayment(_Record, frozen=True):

@@ -23,7 +23,7 @@ from feiqian.chip.commands import (
 from feiqian.chip.status_words import StatusError, StatusWord
 from feiqian.crypto import cbor
 from feiqian.money.limits import check_payment
-from feiqian.money.transfer import SignedTransfer, Transfer, sign_transfer
+from feiqian.money.transfer import Acceptor, SignedTransfer, Transfer, sign_transfer
 from feiqian.outcomes import Outcome, Refusal
 
 MAX_COUNTER = 2**32 - 1
@@ -42,7 +42,7 @@ def pay(card: Card, command: Pay) -> Step:
     if command.payee in (owner.fingerprint, owner.institution.fingerprint):
         raise Refusal(Outcome.WRONG_ADDRESSEE, "expected another wallet; EXPORT pays institutions")
     check_payment(owner.limits, command.amount_minor)
-    return _spend(card, command, command.payee)
+    return _spend(card, command, command.payee, command.acceptor)
 
 
 def export(card: Card, command: Export) -> Step:
@@ -50,7 +50,7 @@ def export(card: Card, command: Export) -> Step:
     earlier = _signed_before(card, command)
     if earlier is not None:
         return card.state, TransfersAnswer(transfers=earlier.transfers)
-    state, answer = _spend(card, command, card.owner.institution.fingerprint)
+    state, answer = _spend(card, command, card.owner.institution.fingerprint, Acceptor.MANAGER)
     record = ExportRecord(command.nonce, command.amount_minor, command.moment, state.counter)
     following = replace(
         state,
@@ -75,7 +75,7 @@ def _digest(card: Card, command: Pay | Export) -> bytes:
     return card.suite.digest(cbor.encode(command))
 
 
-def _spend(card: Card, command: Pay | Export, payee: bytes) -> Step:
+def _spend(card: Card, command: Pay | Export, payee: bytes, acceptor: Acceptor) -> Step:
     state = card.state
     amounts = _input_amounts(state, command)
     if state.counter + len(amounts) > MAX_COUNTER:
@@ -94,6 +94,7 @@ def _spend(card: Card, command: Pay | Export, payee: bytes) -> Step:
                 counter=counter,
                 moment=command.moment,
                 nonce=command.nonce,
+                acceptor=acceptor,
             ),
         )
         for counter, (consumed, held_minor, wanted_minor) in enumerate(

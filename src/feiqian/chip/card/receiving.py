@@ -14,7 +14,7 @@ from feiqian.chip.commands import MAX_OFFERS, Accept, HeldPiece, MakeOffer, Offe
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import SignedCertificate, check_validity
 from feiqian.money.limits import check_holding
-from feiqian.money.transfer import SignedTransfer, parse_transfer, verify_transfer
+from feiqian.money.transfer import Acceptor, SignedTransfer, parse_transfer, verify_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wire.payment import OFFER, Offer
 
@@ -33,6 +33,7 @@ def offer(card: Card, command: MakeOffer) -> Step:
         ceiling_minor=owner.limits.holding_minor - state.balance_minor,
         opened_at_ms=command.moment.midpoint_ms,
         expires_at_ms=command.expires_at_ms,
+        acceptor=command.acceptor,
     )
     signed = OFFER.sign(
         card.suite,
@@ -44,6 +45,7 @@ def offer(card: Card, command: MakeOffer) -> Step:
             ceiling_minor=opened.ceiling_minor,
             moment=command.moment,
             expires_at_ms=opened.expires_at_ms,
+            acceptor=opened.acceptor,
         ),
     )
     offers = (*state.offers, opened)[-MAX_OFFERS:]
@@ -107,7 +109,11 @@ def _open_offer(card: Card, nonce: bytes) -> OpenOffer:
 
 
 def _check_agreed(opened: OpenOffer, transfers: tuple[SignedTransfer, ...]) -> None:
-    """Raise `Refusal` amount_mismatch or expired unless the transfers keep to the offer."""
+    """Raise `Refusal` wrong_session, amount_mismatch, expired unless the transfers keep to the offer."""
+    if {opened.acceptor, *(one.value.acceptor for one in transfers)} != {Acceptor.CHIP}:
+        raise Refusal(
+            Outcome.WRONG_SESSION, "expected an offline session: managers cash the others"
+        )
     total_minor = sum(one.value.amount_minor for one in transfers)
     if opened.amount_minor not in (None, total_minor) or total_minor > opened.ceiling_minor:
         raise Refusal(Outcome.AMOUNT_MISMATCH, f"expected what was offered, got {total_minor}")

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from feiqian.chip.commands import MAX_OFFERS, MAX_PIECES, HeldPiece
 from feiqian.crypto import cbor, cose
 from feiqian.money.limits import DEFAULT_TIER, limits_of
-from feiqian.money.transfer import parse_transfer
+from feiqian.money.transfer import Acceptor, parse_transfer
 from feiqian.outcomes import Outcome
 from feiqian.testing.chip_conformance.bench import LATER_MS, NOW, Bench, Chapter
 from feiqian.testing.keys import NOW_MS, Party, TrustWorld
@@ -97,6 +97,7 @@ class Accepting(Chapter):
             {"nonce": bytes(16)},
             {"consumed": bytes(32)},
             {"counter": 2},
+            {"acceptor": Acceptor.MANAGER},
             {"moment": Moment(NOW_MS - 1)},
         ],
         ids=lambda altered: next(iter(altered)),
@@ -109,6 +110,23 @@ class Accepting(Chapter):
         forged = cose.assemble(suite, payload, honest.signed.signature)
         with bench.unchanged(Outcome.BAD_SIGNATURE):
             bench.session.accept(bench.acceptance(forged))
+
+    @pytest.mark.feature("C-11", "C-22")
+    @pytest.mark.parametrize(
+        ("offered", "signed"),
+        [
+            (Acceptor.MANAGER, Acceptor.MANAGER),
+            (Acceptor.MANAGER, Acceptor.CHIP),
+            (Acceptor.CHIP, Acceptor.MANAGER),
+        ],
+    )
+    def test_what_the_manager_cashes_is_not_taken_in(
+        self, bench: Bench, offered: Acceptor, signed: Acceptor
+    ) -> None:
+        """Value that the payee's manager is to cash never enters the chip as well."""
+        nonce = bench.offer(acceptor=offered).nonce
+        with bench.unchanged(Outcome.WRONG_SESSION):
+            bench.session.accept(bench.acceptance(bench.transfer(70, nonce, acceptor=signed)))
 
     @pytest.mark.feature("C-07")
     @pytest.mark.parametrize("paid_minor", [69, 71])

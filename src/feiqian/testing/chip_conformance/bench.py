@@ -14,7 +14,7 @@ from feiqian.chip.session import ChipSession
 from feiqian.crypto.cbor import VERSION
 from feiqian.money.currency import SignedCurrency
 from feiqian.money.limits import DEFAULT_TIER
-from feiqian.money.transfer import Transfer, sign_transfer
+from feiqian.money.transfer import Acceptor, Transfer, sign_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.chips import PIN, personalise
 from feiqian.testing.keys import NOW_MS, Party, TrustWorld
@@ -135,9 +135,14 @@ class Bench:
         """An export of the inputs."""
         return Export(amount_minor=amount_minor, nonce=self.nonce(), moment=NOW, inputs=inputs)
 
-    def offer(self, amount_minor: int | None = None, expires_at_ms: int = LATER_MS) -> Offer:
+    def offer(
+        self,
+        amount_minor: int | None = None,
+        expires_at_ms: int = LATER_MS,
+        acceptor: Acceptor = Acceptor.CHIP,
+    ) -> Offer:
         """Open a session as payee; the offer, its signature checked."""
-        raw = self.session.offer(amount_minor, NOW, expires_at_ms)
+        raw = self.session.offer(amount_minor, NOW, expires_at_ms, acceptor)
         return OFFER.read(self.world.suite, raw, self.status.public_key)
 
     def transfer(
@@ -149,6 +154,7 @@ class Bench:
         payee: bytes | None = None,
         consumed: bytes | None = None,
         moment: Moment = NOW,
+        acceptor: Acceptor = Acceptor.CHIP,
     ) -> bytes:
         """A transfer to the chip, signed by the stranger or by `payer`."""
         value = Transfer(
@@ -160,6 +166,7 @@ class Bench:
             counter=1,
             moment=moment,
             nonce=nonce,
+            acceptor=acceptor,
         )
         return sign_transfer(self.world.suite, (payer or self.stranger).key, value).raw
 
