@@ -101,13 +101,14 @@ def redeem(tx: Transaction, checked: CheckedItem, redeemer: str, now_ms: int) ->
 
     Static validity has been checked. Earlier transfers of the history enter the record on the way;
     change goes on circulating under its own identifier. Raises `Refusal`: unknown_identifier (not
-    in this record, C-12), history_required, wrong_owner, `DoubleSpend`, and what `walk` raises.
+    in this record, C-12), history_required, wrong_owner, wrong_addressee when another redeemer has
+    had it, `DoubleSpend`, and what `walk` raises.
     """
     payment = checked.payment
     start = _start(tx, checked)
     steps = walk(start.output, checked.read.transfers)
     payer = steps[-1][0].owner
-    before = _redeemed_at(tx, payment.identifier)
+    before = _redeemed_before(tx, payment.identifier, redeemer)
     if before is not None:
         return Redemption(payment, True, start.serial, payer, before)
     for consumed, transfer in steps[:-1]:
@@ -150,12 +151,23 @@ def _start(tx: Transaction, checked: CheckedItem) -> Recorded:
     return recorded
 
 
-def _redeemed_at(tx: Transaction, transfer: bytes) -> int | None:
+def _redeemed_before(tx: Transaction, transfer: bytes, redeemer: str) -> int | None:
+    """When the transfer was recorded, if it was redeemed for this redeemer.
+
+    Two institutions may have certified the same chip key, so both can present what it was paid;
+    the value went to the first. Raises `Refusal` wrong_addressee for the other.
+    """
     rows = tx.query(
-        "SELECT recorded_at_ms FROM transfers WHERE transfer = ? AND redeemer IS NOT NULL",
+        "SELECT recorded_at_ms, redeemer FROM transfers"
+        " WHERE transfer = ? AND redeemer IS NOT NULL",
         (transfer,),
     )
-    return rows[0][0] if rows else None
+    if not rows:
+        return None
+    recorded_at_ms, first = rows[0]
+    if first != redeemer:
+        raise Refusal(Outcome.WRONG_ADDRESSEE, "the payee has had it from another institution")
+    return int(recorded_at_ms)
 
 
 def _spend(
