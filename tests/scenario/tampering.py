@@ -4,13 +4,16 @@ Each change is as thorough as it can be without the keys of others: whoever inve
 corrects the rows that belong to it, so that the audit is not merely tripped by sloppiness.
 """
 
+from contextlib import suppress
+
 from feiqian.crypto.cbor import VERSION
-from feiqian.institution import books
+from feiqian.institution import books, standing
 from feiqian.money.currency import Currency, sign_currency
 from feiqian.money.transfer import Acceptor, parse_transfer
+from feiqian.outcomes import Refusal
 from feiqian.testing.audit.checks import Check
 from feiqian.testing.bare_wallets import BareWallet
-from feiqian.testing.network import key_of
+from feiqian.testing.network import CENTRAL_URL, key_of
 from feiqian.testing.platform_world import run
 from feiqian.wire.cashing import OBLIGATION_STATEMENT, ObligationStatement
 from feiqian.wire.requests import ISSUANCE_ORDER, IssuanceOrder
@@ -524,6 +527,16 @@ def order_unknown_to_the_platform(lived):
     _post(lived, books.AUTHORISED, books.HEADROOM, 1_00)
 
 
+def returned_and_spent(lived):
+    """The platform has taken back what the institution goes on issuing."""
+    courier = lived.network.courier
+    courier.losing_answers.add(CENTRAL_URL)
+    with suppress(Refusal):
+        run(standing.order_issuance(lived.network.institutions["A"].office, "back", -1_00))
+    courier.losing_answers.clear()
+    _post(lived, "returning", books.HEADROOM, 1_00)
+
+
 def settlement_booked_too_early(lived):
     """An institution books as settled what the platform has not settled."""
     _post(lived, "obligations:B", books.AUTHORISED, 1)
@@ -584,5 +597,6 @@ TAMPERINGS = (
     (redemption_withdrawn, Check.NOT_REDEEMED),
     (statement_without_redemption, Check.OVERSTATED),
     (order_unknown_to_the_platform, Check.BOOKED_ORDER),
+    (returned_and_spent, Check.RETURNED),
     (settlement_booked_too_early, Check.BOOKED_SETTLEMENT),
 )

@@ -37,6 +37,10 @@ _CLAIMED = "SELECT debtor, creditor, claimed_total_minor FROM obligations"
 _SETTLED = "SELECT settled_total_minor FROM obligations WHERE debtor = ? AND creditor = ?"
 _ORDER = "SELECT order_raw FROM issuance_orders WHERE institution = ? AND number = ?"
 _ORDERS = "SELECT number, raw FROM issuance_orders ORDER BY number"
+_RETURNS = (
+    "SELECT number, amount_minor FROM issuance_orders WHERE institution = ? AND amount_minor < 0"
+)
+_SET_ASIDE = "SELECT balance_minor FROM balances WHERE account = 'returning'"
 _BOOKED_OBLIGATIONS = "SELECT creditor, settled_total_minor FROM obligations ORDER BY creditor"
 _BOOKED_CLAIMS = "SELECT debtor, settled_total_minor FROM claims ORDER BY debtor"
 _STANDINGS = ("pending", "cashed", "refused")
@@ -156,10 +160,28 @@ class BetweenAudit:
                 f"order {number}",
                 "the platform to have made it",
             )
+        self._check_returned(code)
         for other, booked_minor in early.rows(_BOOKED_OBLIGATIONS):
             self._check_settled(code, (code, other), booked_minor)
         for other, booked_minor in early.rows(_BOOKED_CLAIMS):
             self._check_settled(code, (other, code), booked_minor)
+
+    def _check_returned(self, code: str) -> None:
+        late = self._institutions[code].late
+        booked = {number for number, _ in late.rows(_ORDERS)}
+        returned_minor = -sum(
+            amount_minor
+            for number, amount_minor in self._platform.early.rows(_RETURNS, (code,))
+            if number not in booked
+        )
+        set_aside_minor = total(late, _SET_ASIDE)
+        self._findings.expect(
+            returned_minor <= set_aside_minor,
+            Check.RETURNED,
+            code,
+            code,
+            f"{returned_minor} set aside, found {set_aside_minor}",
+        )
 
     def _check_settled(self, code: str, pair: tuple[str, str], booked_minor: int) -> None:
         made_minor = total(self._platform.late, _SETTLED, pair)

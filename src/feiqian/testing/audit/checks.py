@@ -90,6 +90,8 @@ class Check(StrEnum):
     """Nobody has signed for owing more than it has redeemed."""
     BOOKED_ORDER = "booked_order"
     """Every order that an institution has booked is one of the platform's."""
+    RETURNED = "returned"
+    """What the platform has taken back is set aside until the institution has booked it."""
     BOOKED_SETTLEMENT = "booked_settlement"
     """No institution has booked more settlement than the platform has made."""
 
