@@ -52,8 +52,8 @@ async def refused(story: Awaitable[object]) -> Outcome:
 
 def exported(wallet: BareWallet, holding: Holding, amount_minor: int) -> Holding:
     """Value paid to the wallet's own institution."""
-    office = wallet.network.institutions[wallet.code].office
-    handed, _ = wallet.spend(holding, office.fingerprint, amount_minor, wallet.entropy(16))
+    manager = wallet.suite.fingerprint(wallet.network.public_key(wallet.code))
+    handed, _ = wallet.spend(holding, manager, amount_minor, wallet.entropy(16))
     return handed
 
 

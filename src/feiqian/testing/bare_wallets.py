@@ -1,11 +1,12 @@
 """A wallet without chip or client: a key in the test's own hands.
 
 It speaks to its institution like any wallet, but signs whatever the test wants, which no chip
-would. Honest methods are for convenience; the rest is for opponents.
+would. Honest methods are for convenience; the rest is for opponents. Its network may be simulated
+or served over HTTP.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from msgspec import Struct
 
@@ -18,7 +19,8 @@ from feiqian.money.identifiers import CHANGE_OUTPUT, PAYEE_OUTPUT
 from feiqian.money.limits import DEFAULT_TIER
 from feiqian.money.piece import Output, issued_output, outputs_of
 from feiqian.money.transfer import Acceptor, SignedTransfer, Transfer, sign_transfer
-from feiqian.testing.network import SeededEntropy, SimulatedNetwork, key_of, url_of
+from feiqian.ports import Clock, Courier, Entropy
+from feiqian.testing.network import SeededEntropy, key_of
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.items import PaymentItem
@@ -39,6 +41,38 @@ from feiqian.wire.requests import (
 R = TypeVar("R", bound=Struct)
 
 
+class Network(Protocol):
+    """What a bare wallet needs of a network; `SimulatedNetwork` is one."""
+
+    @property
+    def seed(self) -> str:
+        """What keys and randomness come from."""
+        ...
+
+    @property
+    def suite(self) -> Suite:
+        """The suite of the network."""
+        ...
+
+    @property
+    def courier(self) -> Courier:
+        """The way to the institutions."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+    def url(self, code: str) -> str:
+        """Where an institution answers."""
+        ...
+
+    def public_key(self, code: str) -> bytes:
+        """An institution's."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     """A state of value and the chain that proves it."""
@@ -53,34 +87,31 @@ class Holding:
 class BareWallet:
     """A key, its certificate, and whatever it was given."""
 
-    network: SimulatedNetwork
+    network: Network
     code: str
     key: PrivateKey
     number: str
     certificate: bytes
-    entropy: SeededEntropy
+    entropy: Entropy
     counter: int = 0
     holdings: list[Holding] = field(default_factory=list)
 
     @classmethod
-    async def open(
-        cls, network: SimulatedNetwork, code: str, label: str, tier: int = DEFAULT_TIER
-    ) -> Self:
+    async def open(cls, network: Network, code: str, label: str, tier: int = DEFAULT_TIER) -> Self:
         """Open a wallet at institution `code`; `label` decides its key."""
-        suite = network.institutions[code].office.suite
-        key = key_of(suite, network.seed, label)
+        key = key_of(network.suite, network.seed, label)
         entropy = SeededEntropy(f"{network.seed}/{label}")
         wallet = cls(network, code, key, NEW_WALLET, b"", entropy)
         body = OpenBody(VERSION, key.public, tier)
         opened = await wallet.ask(Action.OPEN, body, OpenResult)
         wallet.certificate = opened.chip_certificate
-        wallet.number = parse_certificate(suite, opened.chip_certificate).value.subject
+        wallet.number = parse_certificate(wallet.suite, opened.chip_certificate).value.subject
         return wallet
 
     @property
     def suite(self) -> Suite:
         """The suite of the network."""
-        return self.network.institutions[self.code].office.suite
+        return self.network.suite
 
     @property
     def fingerprint(self) -> bytes:
@@ -111,9 +142,10 @@ class BareWallet:
 
     async def send(self, raw: bytes, shape: type[R]) -> R:
         """Send a signed request as it is; the result."""
-        answered = await self.network.courier.post(url_of(self.code) + "/v1/requests", raw)
-        public = self.network.institutions[self.code].office.key.public
-        answer = ANSWER.read(self.suite, answered, public)
+        answered = await self.network.courier.post(
+            self.network.url(self.code) + "/v1/requests", raw
+        )
+        answer = ANSWER.read(self.suite, answered, self.network.public_key(self.code))
         return cbor.decode(answer.result, shape, limit=MAX_BODY_BYTES)
 
     async def withdraw(self, amount_minor: int) -> Holding:
@@ -204,7 +236,7 @@ def identifier_item(handed: Holding) -> PaymentItem:
 async def bring(payee: BareWallet, nonce: bytes, *items: PaymentItem) -> PaymentResult:
     """Bring a payment request to the payee's manager, and hold what it issues."""
     request = encode_message(PaymentRequest(nonce, tuple(items)))
-    raw = await payee.network.courier.post(url_of(payee.code) + "/v1/payments", request)
+    raw = await payee.network.courier.post(payee.network.url(payee.code) + "/v1/payments", request)
     result = decode_message(raw, PaymentResult)
     known = {holding.currency.raw for holding in payee.holdings}
     for currency in result.currencies:

@@ -106,6 +106,19 @@ class SimulatedNetwork:
             await standing.order_issuance(institution.office, "first", reserves_minor)
         return network
 
+    @property
+    def suite(self) -> Suite:
+        """The suite of the network."""
+        return next(iter(self.institutions.values())).office.suite
+
+    def url(self, code: str) -> str:
+        """Where an institution answers."""
+        return url_of(code)
+
+    def public_key(self, code: str) -> bytes:
+        """An institution's."""
+        return self.institutions[code].office.key.public
+
     def start(self, code: str, suite: Suite, root_raw: bytes, opening_minor: int) -> Institution:
         """A new run of an institution on its store, as after a crash."""
         trust = TrustStore.pinned(suite, root_raw)
