@@ -14,6 +14,7 @@ import click
 import msgspec
 import uvloop
 from rich.console import Console
+from rich.text import Text
 
 from feiqian.outcomes import UNDECIDED, Refusal
 
@@ -28,21 +29,27 @@ class Output:
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
-        self._console = Console(highlight=False, soft_wrap=True)
-        self._progress = Console(stderr=True, highlight=False, soft_wrap=True)
+        # Without markup: what is shown may be what a stranger wrote.
+        self._console = Console(highlight=False, soft_wrap=True, markup=False)
+        self._progress = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
     def progress(self, text: str) -> None:
         """Say what goes on; only to people, on standard error."""
         if not self.as_json:
             self._progress.print(text)
 
-    def result(self, document: object, *lines: str) -> None:
+    def story(self, *lines: str | Text) -> None:
+        """Tell people what happens while it happens; a part of the result."""
+        if not self.as_json:
+            for line in lines:
+                self._console.print(line)
+
+    def result(self, document: object, *lines: str | Text) -> None:
         """The result: one JSON object, or lines for people."""
         if self.as_json:
             click.echo(msgspec.json.encode(document).decode())
             return
-        for line in lines:
-            self._console.print(line)
+        self.story(*lines)
 
     def refused(self, refusal: Refusal) -> None:
         """Why not, in the one error shape."""
@@ -50,7 +57,9 @@ class Output:
             document = {"outcome": refusal.outcome, "detail": refusal.detail}
             click.echo(msgspec.json.encode(document).decode())
             return
-        self._progress.print(f"[bold red]{refusal.outcome}[/]: {refusal.detail}")
+        self._progress.print(
+            Text.assemble((refusal.outcome.value, "bold red"), f": {refusal.detail}")
+        )
 
 
 def json_option(command: F) -> F:
