@@ -8,7 +8,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from feiqian.adapters.http_server import describe
+from feiqian.adapters.operations import describe
 from feiqian.apps import central_server, institution_server
 from feiqian.institution.operations import Operator
 from feiqian.testing.network import SimulatedNetwork

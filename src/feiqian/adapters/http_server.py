@@ -1,7 +1,7 @@
 """HTTP servers: CBOR between the parties, JSON for operators, one error shape in both.
 
-A party hands over functions of bytes (CBOR) or of structs (JSON); everything about HTTP, limits on
-what a stranger sends, and the OpenAPI 3.1 description of the JSON side is made here.
+A party hands over functions of bytes (CBOR) or of structs (JSON); everything about HTTP, and the
+limits on what a stranger sends, are handled here.
 """
 
 import asyncio
@@ -12,8 +12,6 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any
 
 import msgspec
 import structlog
@@ -24,14 +22,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from feiqian import __version__
-from feiqian.adapters.http_errors import STATUS, status_of
+from feiqian.adapters.http_errors import status_of
+from feiqian.adapters.operations import JSON, ErrorDocument, Operation, describe
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wire.envelope import encode_message
 from feiqian.wire.payment import Refused
 
 CBOR = "application/cbor"
-JSON = "application/json"
 MAX_JSON_BYTES = 65_536
 MAX_CONNECTIONS = 2_048
 KEEP_ALIVE_S = 60
@@ -39,13 +36,6 @@ MAX_DETAIL = 300
 SHUTDOWN_S = 10
 
 log = structlog.get_logger("http")
-
-
-class ErrorDocument(msgspec.Struct, frozen=True):
-    """The one error shape in JSON."""
-
-    outcome: Outcome
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +54,6 @@ class CborDocument:
 
     path: str
     read: Callable[[], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One JSON operation for operators and integrators; needs the operator's token."""
-
-    method: str
-    path: str
-    summary: str
-    handle: Callable[[Any], Awaitable[msgspec.Struct]]
-    answer: type[msgspec.Struct]
-    body: type[msgspec.Struct] | None = None
-    """None for GET; `handle` then gets None."""
 
 
 def build_app(
@@ -158,52 +135,6 @@ class _Server(uvicorn.Server):
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
-
-
-def describe(name: str, operations: Sequence[Operation]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the JSON operations."""
-    types = {operation.answer for operation in operations} | {ErrorDocument}
-    types |= {operation.body for operation in operations if operation.body is not None}
-    ordered = sorted(types, key=lambda cls: cls.__name__)
-    schemas, components = msgspec.json.schema_components(
-        ordered, ref_template="#/components/schemas/{name}"
-    )
-    reference = dict(zip(ordered, schemas, strict=True))
-    paths: dict[str, Any] = {}
-    for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(
-            operation, reference
-        )
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": f"Feiqian: {name}", "version": __version__},
-        "security": [{"operator": []}],
-        "paths": paths,
-        "components": {
-            "schemas": components,
-            "securitySchemes": {"operator": {"type": "http", "scheme": "bearer"}},
-        },
-    }
-
-
-def _described(operation: Operation, reference: dict[type, Any]) -> dict[str, Any]:
-    def content(cls: type) -> dict[str, Any]:
-        return {"content": {JSON: {"schema": reference[cls]}}}
-
-    errors = {str(status): HTTPStatus(status).phrase for status in {400, 401, *STATUS.values()}}
-    responses: dict[str, Any] = {
-        "200": {"description": "Done, or done before", **content(operation.answer)}
-    }
-    for status, phrase in sorted(errors.items()):
-        responses[status] = {"description": phrase, **content(ErrorDocument)}
-    described = {
-        "summary": operation.summary,
-        "operationId": f"{operation.method.lower()}{operation.path.replace('/', '_')}",
-        "responses": responses,
-    }
-    if operation.body is not None:
-        described["requestBody"] = {"required": True, **content(operation.body)}
-    return described
 
 
 async def _answer(endpoint: CborEndpoint, receive: Receive) -> tuple[int, bytes]:

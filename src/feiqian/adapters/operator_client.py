@@ -5,7 +5,7 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
-from feiqian.adapters.http_server import JSON, ErrorDocument
+from feiqian.adapters.operations import JSON, ErrorDocument
 from feiqian.outcomes import Outcome, Refusal
 
 A = TypeVar("A", bound=msgspec.Struct)

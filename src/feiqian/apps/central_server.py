@@ -7,15 +7,9 @@ the directory are public; everything under ``/api/`` needs the operator's token.
 from pathlib import Path
 
 from feiqian.adapters.clock import SystemClock
-from feiqian.adapters.http_server import (
-    CborDocument,
-    CborEndpoint,
-    Operation,
-    PartyApp,
-    build_app,
-    serve,
-)
+from feiqian.adapters.http_server import CborDocument, CborEndpoint, PartyApp, build_app, serve
 from feiqian.adapters.logs import configure_logs
+from feiqian.adapters.operations import Operation
 from feiqian.adapters.sqlite import SqliteStore
 from feiqian.apps.configuration import CentralConfig, load, read_secret
 from feiqian.central.documents import (

@@ -11,15 +11,9 @@ import structlog
 from feiqian.adapters.clock import SystemClock, system_entropy
 from feiqian.adapters.clockwork import repeat
 from feiqian.adapters.http_client import HttpCourier
-from feiqian.adapters.http_server import (
-    CborDocument,
-    CborEndpoint,
-    Operation,
-    PartyApp,
-    build_app,
-    serve,
-)
+from feiqian.adapters.http_server import CborDocument, CborEndpoint, PartyApp, build_app, serve
 from feiqian.adapters.logs import configure_logs
+from feiqian.adapters.operations import Operation
 from feiqian.adapters.sqlite import SqliteStore
 from feiqian.apps.configuration import InstitutionConfig, load, read_secret
 from feiqian.crypto.suite_names import suite_named
