@@ -147,3 +147,20 @@ def test_an_obligation_is_booked_as_far_as_claims_have_arrived():
         assert audit(evidence_of(network)).holds
 
     asyncio.run(run())
+
+
+@pytest.mark.feature("P-07")
+def test_the_operators_key_stands_for_one_order():
+    """The same order under its key is answered again; another amount under it is refused."""
+
+    async def run():
+        network = await _network()
+        office = network.institutions["A"].office
+        first = await standing.order_issuance(office, "back", -10_00)
+        assert await standing.order_issuance(office, "back", -10_00) == first
+        with pytest.raises(Refusal) as refused:
+            await standing.order_issuance(office, "back", -20_00)
+        assert refused.value.outcome is Outcome.KEY_REUSED
+        assert _books(network) == (90_00, 90_00)
+
+    asyncio.run(run())

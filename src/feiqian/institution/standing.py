@@ -38,6 +38,8 @@ async def order_issuance(office: Office, key: str, amount_minor: int) -> Issuanc
     order = ISSUANCE_ORDER.read(office.suite, raw, office.trust.root.value.public_key)
     if order.institution != office.code:
         raise Refusal(Outcome.WRONG_ADDRESSEE, "expected an order for this institution")
+    if order.amount_minor != amount_minor:
+        raise Refusal(Outcome.KEY_REUSED, f"the key was used to order {order.amount_minor}")
     await office.store.write(lambda tx: _book_order(tx, order, raw, office.now_ms()))
     return order
 
