@@ -21,6 +21,7 @@ from feiqian.testing.audit.auditor import audit
 from feiqian.testing.bare_wallets import BareWallet, bring, full_item, identifier_item
 from feiqian.testing.network import CENTRAL_URL, SimulatedNetwork, url_of
 from feiqian.testing.network_evidence import evidence_of
+from feiqian.wire.items import PaymentItem
 from feiqian.wire.requests import Action, ConvertResult, DepositResult, RedeemBody
 
 CODES = ("A", "B", "C")
@@ -61,7 +62,7 @@ class Life:
 
     network: SimulatedNetwork
     wallets: list[BareWallet]
-    brought: list = field(default_factory=list)
+    brought: list[tuple[BareWallet, bytes, PaymentItem]] = field(default_factory=list)
     """Payee, nonce and item of everything that was ever brought."""
     orders: int = 0
 

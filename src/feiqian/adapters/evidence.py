@@ -36,7 +36,9 @@ class SqliteSnapshot:
     def rows(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
         """The rows of a SELECT, one after the other. `Refusal` malformed when it is damaged."""
         try:
-            yield from self._connection.execute(sql, parameters)
+            cursor = self._connection.execute(sql, parameters)
+            while (row := cursor.fetchone()) is not None:
+                yield row
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
 
