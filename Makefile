@@ -17,7 +17,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: demo
-demo: $(READY) ## run every party and every flow in one process, and say what happens
+demo: $(READY) ## run a whole network as real processes, every flow once, and say what happens
 	$(VENV)/bin/feiqian demo
 
 .PHONY: test
