@@ -13,10 +13,22 @@ from feiqian.testing.audit.evidence import TransactionSnapshot, Views
 from feiqian.testing.bare_wallets import BareWallet, full_item
 from feiqian.testing.network import SimulatedNetwork
 from feiqian.testing.network_evidence import evidence_of
+from tests.scenario import (
+    tampering_between,
+    tampering_books,
+    tampering_platform,
+    tampering_record,
+)
 from tests.scenario.lived_network import IN_FLIGHT_MINOR, live, pay
-from tests.scenario.tampering import TAMPERINGS, balance_altered, record_amount_raised
 
 pytestmark = pytest.mark.feature("P-06")
+
+TAMPERINGS = (
+    *tampering_record.TAMPERINGS,
+    *tampering_books.TAMPERINGS,
+    *tampering_platform.TAMPERINGS,
+    *tampering_between.TAMPERINGS,
+)
 
 
 @pytest.fixture
@@ -112,9 +124,9 @@ def test_every_check_is_broken_by_something():
 @pytest.mark.parametrize(
     ("tamper", "check"),
     [
-        (record_amount_raised, Check.ROOT_VALUE),
-        (record_amount_raised, Check.INSTITUTION_TOTAL),
-        (balance_altered, Check.NETWORK_TOTAL),
+        (tampering_record.record_amount_raised, Check.ROOT_VALUE),
+        (tampering_record.record_amount_raised, Check.INSTITUTION_TOTAL),
+        (tampering_books.balance_altered, Check.NETWORK_TOTAL),
     ],
 )
 def test_totals_fail_with_what_they_are_made_of(lived, tamper, check):
