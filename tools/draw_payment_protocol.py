@@ -16,7 +16,7 @@ def page() -> str:
     return (
         "# The payment session\n\n"
         "Drawn from the table in `src/feiqian/protocol/payment.py`"
-        " by `python tools/draw_payment_protocol.py > docs/payment-protocol.md`; edit the table.\n\n"
+        " by `make docs`; edit the table.\n\n"
         f"{constitution}\n\n{charts}"
     )
 
