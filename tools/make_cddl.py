@@ -17,9 +17,10 @@ from feiqian import outcomes
 from feiqian.chip import commands
 from feiqian.crypto import cbor, certificates, trust
 from feiqian.crypto.signed import SignedKind
-from feiqian.money import currency, transfer
+from feiqian.money import currency, double_spending, transfer
 from feiqian.timing import moment
-from feiqian.wire import cashing, items, payment, requests
+from feiqian.wire import cashing, evidence, items, payment, requests, verification
+from feiqian.wire import double_spending as listing
 from feiqian.wire.envelope import message_kind
 
 CDDL = Path(__file__).parent.parent / "docs" / "wire-format.cddl"
@@ -34,6 +35,10 @@ MODULES: tuple[ModuleType, ...] = (
     payment,
     cashing,
     requests,
+    evidence,
+    verification,
+    double_spending,
+    listing,
     commands,
 )
 ABSTRACT = (commands.Command,)

@@ -14,11 +14,14 @@ from feiqian.crypto.certificates import CERTIFICATE, PLATFORM, Certificate, Role
 from feiqian.crypto.signed import SignedKind
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.crypto.trust import DIRECTORY, Directory, DirectoryEntry
+from feiqian.money.compact_set import build_compact, encode_compact
 from feiqian.money.currency import CURRENCY, Currency, SignedCurrency, parse_currency
+from feiqian.money.double_spending import Changes, Offender, empty_list, pack_entry
 from feiqian.money.transfer import TRANSFER, Acceptor, SignedTransfer, Transfer, parse_transfer
 from feiqian.outcomes import Outcome
 from feiqian.timing.moment import Moment
-from feiqian.wire import cashing, items, payment, requests
+from feiqian.wire import cashing, evidence, items, payment, requests, verification
+from feiqian.wire import double_spending as listing
 from feiqian.wire.envelope import encode_message
 
 V = cbor.VERSION
@@ -99,6 +102,8 @@ def make_samples(suite: Suite) -> Samples:
     _cashing(samples)
     _wallet_requests(samples)
     _platform_requests(samples)
+    _double_spending(samples)
+    _verification(samples)
     return samples
 
 
@@ -282,6 +287,66 @@ def _platform_requests(to: Samples) -> None:
     settled = (requests.SettledPair("B", "A", 12_50),)
     position = requests.PositionResult(V, 1_000_00, 500_00, 12_50, 0, settled)
     _answer(to, "platform", requests.Action.POSITION, position)
+
+
+def _evidence(to: Samples) -> evidence.Evidence:
+    """The whole currency paid to one, and a part of it to another."""
+    names = ("transfer_whole", "transfer_with_change")
+    pair = sorted((_transfer(to, name) for name in names), key=lambda each: each.identifier)
+    return evidence.Evidence(
+        V,
+        pair[0].value.consumed,
+        to.fingerprint("platform"),
+        to.raw("certificate_a"),
+        to.raw("payer_certificate"),
+        pair[0].raw,
+        pair[1].raw,
+    )
+
+
+def _double_spending(to: Samples) -> None:
+    """The double spend is reported, and version 2 of the list has it."""
+    accused, recorded = _evidence(to), _transfer(to, "transfer_with_change").identifier
+    encoded = to.body("evidence", accused)
+    _ask_platform(to, requests.Action.REPORT, requests.ReportBody(V, encoded, recorded))
+    _answer(to, "platform", requests.Action.REPORT, requests.ReportResult(V, 2))
+
+    offender = Offender(to.fingerprint("payer"), "A-7K2Q9D4M", NOW_MS)
+    entry = pack_entry(accused.consumed, recorded)
+    changes = Changes(entry, b"", (offender,), ())
+    listed = empty_list(to.suite).changed(changes)
+    state = listing.state_of(listed, 2, NOW_MS + 500)
+    compact = build_compact(listed.keys())
+    to.sign("list_version", listing.LIST_VERSION, "platform", listing.ListVersion(V, state))
+    to.sign("list_delta", listing.LIST_DELTA, "platform", listing.ListDelta(V, state, changes))
+    chunk = listing.ListChunk(V, state, 0, 1, entry, (offender,))
+    to.sign("list_chunk", listing.LIST_CHUNK, "platform", chunk)
+    part = listing.CompactPart(V, state, compact.count, 0, 1, encode_compact(compact))
+    to.sign("list_compact", listing.COMPACT_PART, "platform", part)
+
+
+def _verification(to: Samples) -> None:
+    """What the payee's chip took in offline is verified, and is the second of two."""
+    item = items.PaymentItem(
+        "A", to.raw("currency"), (to.raw("transfer_whole"),), (to.raw("payer_certificate"),)
+    )
+    whole = _transfer(to, "transfer_whole")
+    pair = [whole.identifier, _transfer(to, "transfer_with_change").identifier]
+    to.message("verification_request", verification.VerificationRequest((item,)))
+    asked = verification.VerifyRequest(V, REQUEST_ID, "B", "A", NOW_MS + 1_500, (item,))
+    to.sign("verify_request", verification.VERIFY_REQUEST, "institution_b", asked)
+    verdict = verification.Verdict(
+        version=V,
+        decided_by="A",
+        transfer=whole.identifier,
+        outcome=Outcome.DOUBLE_SPENT,
+        detail="another transfer has already consumed this state",
+        evidence=evidence.name_evidence(to.suite, whole.value.consumed, pair),
+        decided_at_ms=NOW_MS + 2_000,
+    )
+    to.sign("verdict", verification.VERDICT, "institution_a", verdict)
+    result = verification.VerifiedItem(to.raw("verdict"), None)
+    to.message("verification_result", verification.VerificationResult((result,)))
 
 
 def _ask_platform(to: Samples, action: requests.Action, body: Struct) -> None:

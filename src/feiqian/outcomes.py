@@ -61,6 +61,16 @@ class Outcome(StrEnum):
     """A piece has passed more hands than the policy allows."""
     EXPIRED = "expired"
     """An offer or request was presented after its validity."""
+    NO_CONFLICT = "no_conflict"
+    """The two transfers shown are not two different ones of one state: nobody is accused."""
+    OUTDATED = "outdated"
+    """A double-spending list older than the one that is held; a list never goes back."""
+    LIST_MISMATCH = "list_mismatch"
+    """A change that does not lead from the list that is held to the one that was signed."""
+    LISTED_OFFENDER = "listed_offender"
+    """The payer stands on the double-spending list."""
+    VERIFICATION_REQUIRED = "verification_required"
+    """The list leaves a doubt that only the issuer can settle: verify with the back end."""
 
     # State of the managers ---------------------------------------------------------------------
     UNKNOWN_IDENTIFIER = "unknown_identifier"

@@ -14,13 +14,27 @@ from msgspec import inspect
 from feiqian.chip import commands
 from feiqian.crypto import cbor, certificates, cose, trust
 from feiqian.crypto.cbor import VERSION
-from feiqian.money import currency, transfer
+from feiqian.money import currency, double_spending, transfer
 from feiqian.outcomes import Refusal
-from feiqian.wire import cashing, envelope, payment, requests
+from feiqian.wire import cashing, envelope, evidence, payment, requests, verification
+from feiqian.wire import double_spending as listing
 from tests.golden import SUITE_NAMES, golden
 
 LIMIT = 2**21
-MODULES = (certificates, trust, currency, transfer, payment, cashing, requests, commands)
+MODULES = (
+    certificates,
+    trust,
+    currency,
+    transfer,
+    payment,
+    cashing,
+    requests,
+    evidence,
+    verification,
+    double_spending,
+    listing,
+    commands,
+)
 MAX_DRAWN = 3
 """Items drawn for a list, and bytes or letters for a string without a least length."""
 

@@ -16,6 +16,7 @@ STATUS: dict[Outcome, int] = {
     Outcome.UNKNOWN_IDENTIFIER: 404,
     Outcome.UNKNOWN_WALLET: 404,
     Outcome.HISTORY_REQUIRED: 409,
+    Outcome.LIST_MISMATCH: 409,
     Outcome.DOUBLE_SPENT: 409,
     Outcome.KEY_REUSED: 409,
     Outcome.OVER_PAYMENT_LIMIT: 409,

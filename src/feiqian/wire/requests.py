@@ -12,16 +12,19 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from feiqian.crypto.certificates import InstitutionCode, Name, PublicKey, UnixMs
+from feiqian.crypto.certificates import InstitutionCode, Name, PublicKey, UnixMs, WalletNumber
 from feiqian.crypto.signed import SignedKind
 from feiqian.money.amounts import MAX_AMOUNT_MINOR, AmountMinor, AmountOrZeroMinor
 from feiqian.money.identifiers import Identifier
 from feiqian.outcomes import Outcome
+from feiqian.timing.moment import Moment
 from feiqian.wire.items import MAX_ITEMS, Items, RawCertificate, RawCurrency
-from feiqian.wire.payment import Detail
+from feiqian.wire.payment import Detail, RawReceipt
 
 MAX_REQUEST_BYTES = 65_536
 MAX_BODY_BYTES = 61_440
+MAX_LETTER_BYTES = 32_768
+"""Longest payment request that an institution keeps for a wallet."""
 MAX_AGE_MS = 10 * 60 * 1000
 MAX_LISTED = 32
 """Most entries in one page of an answer."""
@@ -40,10 +43,13 @@ class Action(StrEnum):
     ISSUED = "issued"
     TRANSFERS = "transfers"
     ACCOUNT = "account"
+    SYNCHRONISE = "synchronise"
+    MAILBOX = "mailbox"
     ISSUE = "issue"
     RETURN = "return"
     SETTLE = "settle"
     POSITION = "position"
+    REPORT = "report"
 
 
 class Request(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -164,7 +170,7 @@ class TransfersResult(Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 class EmptyBody(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """An action without parameters: account, position."""
+    """An action without parameters: account, synchronise, position."""
 
     version: int
 
@@ -177,6 +183,48 @@ class AccountResult(Struct, frozen=True, array_like=True, forbid_unknown_fields=
     balance_minor: AmountOrZeroMinor
     issued_sequence: Annotated[int, Meta(ge=0, le=2**32 - 1)]
     """Sequence of the last currency issued to this chip."""
+
+
+class Synchronisation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What an institution signs for a wallet's chip: at this moment it was in touch."""
+
+    version: int
+    wallet: WalletNumber
+    moment: Moment
+    number: Annotated[int, Meta(ge=1, le=2**32 - 1)]
+    """Of this wallet's synchronisations; it only grows, so none counts twice."""
+
+
+SYNCHRONISATION = SignedKind(b"feiqian/synchronisation", Synchronisation, 192)
+
+RawSynchronisation = Annotated[bytes, Meta(max_length=192)]
+
+
+class SynchroniseResult(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The signed `Synchronisation` for the wallet's chip."""
+
+    version: int
+    statement: RawSynchronisation
+
+
+Letter = Annotated[bytes, Meta(max_length=MAX_LETTER_BYTES)]
+
+
+class MailboxBody(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Ask for payments left for this wallet's chip, and say what became of those fetched before."""
+
+    version: int
+    receipts: Annotated[tuple[RawReceipt, ...], Meta(max_length=MAX_LISTED)]
+    """Of payments that the chip has taken in; their payers can ask for them."""
+    refused: Annotated[tuple[Identifier, ...], Meta(max_length=MAX_LISTED)]
+    """First transfers of payments that are not to be offered again."""
+
+
+class MailboxResult(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Payment request messages, the longest waiting first, as many as fit."""
+
+    version: int
+    letters: Annotated[tuple[Letter, ...], Meta(max_length=MAX_LISTED)]
 
 
 # Institution -> platform -------------------------------------------------------------------------
@@ -235,6 +283,23 @@ class SettleResult(Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
     version: int
     claims: Annotated[tuple[SettledClaim, ...], Meta(max_length=256)]
+
+
+class ReportBody(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Report a double spend (D-13): the issuer's word on which transfer its record honours."""
+
+    version: int
+    evidence: Annotated[bytes, Meta(max_length=1_280)]
+    """An encoded `Evidence`."""
+    recorded: Identifier
+    """The name of that one of its two transfers that was recorded first."""
+
+
+class ReportResult(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The report is kept; the list that has it."""
+
+    version: int
+    list_number: Annotated[int, Meta(ge=1, le=2**53 - 1)]
 
 
 class SettledPair(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
