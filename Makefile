@@ -28,7 +28,7 @@ test: $(READY) ## run all tests
 lint: $(READY) ## check style, form, types and floors
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy src tests $(wildcard bench)
+	$(VENV)/bin/mypy src tests tools bench
 	$(VENV)/bin/lint-imports
 
 .PHONY: features

@@ -131,9 +131,10 @@ async def _measure(folder: Path) -> dict[str, object]:
         chains = await _prepare(folder, courier)
         url = network.institution_url(folder, "B") + "/v1/payments"
         await _load(courier, url, [chain[:WARM_UP_EACH] for chain in chains])
-        start = time.perf_counter()
+        cpu_before, start = _server_cpu_s(folder), time.perf_counter()
         durations = await _load(courier, url, [chain[WARM_UP_EACH:] for chain in chains])
         elapsed = time.perf_counter() - start
+        cpu_s = _server_cpu_s(folder) - cpu_before
     finally:
         await courier.close()
         network.down(folder)
@@ -145,10 +146,20 @@ async def _measure(folder: Path) -> dict[str, object]:
         "p99_ms": percentile_ms(durations, 0.99),
         "ratio_to_verify": round(per_second / verify, 4),
         "verify_per_s": round(verify),
+        "server_cpu_us_per_payment": round(cpu_s / len(durations) * 1e6),
         "payments": len(durations),
         "connections": PAYERS,
         "processors": os.cpu_count(),
     }
+
+
+def _server_cpu_s(folder: Path) -> float:
+    """Processor time that platform and institutions have used since they started."""
+    ticks = 0
+    for server in network.servers(folder):
+        fields = Path(f"/proc/{server.pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
+        ticks += sum(int(field) for field in fields.split()[11:13])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 async def _prepare(folder: Path, courier: HttpCourier) -> list[list[bytes]]:

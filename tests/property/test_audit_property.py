@@ -116,7 +116,7 @@ class Life:
         await self.network.settle()
 
     async def restart(self, who, _other, _amount_minor):
-        await self.network.restart(CODES[who]).start()
+        await self.network.restart(CODES[who]).finish_pending()
 
     async def fault(self, who, other, amount_minor):
         """From now on one party cannot be reached, or its answers are lost, or all is well."""
@@ -174,7 +174,7 @@ async def _calm_down(life):
     life.network.courier.cut_off.clear()
     life.network.courier.losing_answers.clear()
     for code in CODES:
-        await life.network.restart(code).start()
+        await life.network.restart(code).finish_pending()
     await life.network.settle()
     report = _check(life.network)
     assert all(flight.standing == "refused" for flight in report.in_flight)

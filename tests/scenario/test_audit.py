@@ -54,7 +54,7 @@ def test_an_honest_network_is_proven_with_what_is_in_flight(lived):
 
 def test_what_was_in_flight_arrives(lived):
     """When the redeemer asks again at its next start, nothing is in flight any more."""
-    asyncio.run(lived.network.restart("B").start())
+    asyncio.run(lived.network.restart("B").finish_pending())
     report = lived.audit()
     assert report.holds
     assert report.in_flight == ()

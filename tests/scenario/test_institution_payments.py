@@ -330,7 +330,7 @@ def test_lost_answer_is_recovered_by_restart() -> None:
         network.courier.losing_answers.clear()
         assert network.balances("A")["obligations:B"] == AMOUNT
         assert "circulation" not in network.balances("B")
-        await network.restart("B").start()
+        await network.restart("B").finish_pending()
         assert network.balances("B")["circulation"] == AMOUNT
         await bring(bob, nonce, full_item(paid))
         assert bob.balance_minor == AMOUNT

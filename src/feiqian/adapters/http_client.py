@@ -26,20 +26,18 @@ class HttpCourier:
 
     async def post(self, url: str, body: bytes) -> bytes:
         """POST `body`. `Refusal`: the server's own, unavailable, timed_out, too_large."""
-        try:
-            async with self._session.post(
-                url, data=body, headers={"content-type": CBOR}, allow_redirects=False
-            ) as response:
-                return _checked(response.status, await _bounded(response))
-        except TimeoutError as error:
-            raise Refusal(Outcome.TIMED_OUT, f"expected an answer from {url}") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Refusal(Outcome.UNAVAILABLE, f"{url}: {error}") from error
+        return await self._request("POST", url, body)
 
     async def get(self, url: str) -> bytes:
         """GET a document; errors as for `post`."""
+        return await self._request("GET", url, None)
+
+    async def _request(self, method: str, url: str, body: bytes | None) -> bytes:
+        headers = {"content-type": CBOR} if body is not None else {}
         try:
-            async with self._session.get(url, allow_redirects=False) as response:
+            async with self._session.request(
+                method, url, data=body, headers=headers, allow_redirects=False
+            ) as response:
                 return _checked(response.status, await _bounded(response))
         except TimeoutError as error:
             raise Refusal(Outcome.TIMED_OUT, f"expected an answer from {url}") from error

@@ -25,6 +25,8 @@ MAX_WAITING = 10_000
 """Most jobs that wait; more get busy."""
 MAX_GROUP = 512
 """Most jobs in one commit."""
+CACHE_KIB = 65_536
+"""Pages kept in memory; identifiers are random, so every insertion touches other pages."""
 LOCK_WAIT_S = 10
 """How long to wait for another process that holds the file."""
 
@@ -130,6 +132,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     return connection
 
 

@@ -1,1 +1,1 @@
-"""Programs that people start: command line, servers, console and demo; all wiring is in bootstrap."""
+"""Programs that people start: command line, servers, demo; here the ports get their adapters."""

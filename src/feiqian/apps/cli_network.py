@@ -44,8 +44,8 @@ async def init(
         codes=_codes(institutions),
         suite=suite,
         base_port=base_port,
-        issuance_minor=parse_amount(issuance),
-        opening_minor=parse_amount(opening_balance),
+        issuance_minor=_amount_or_zero(issuance),
+        opening_minor=_amount_or_zero(opening_balance),
     )
     output.progress(f"Making a network of {', '.join(plan.codes)} in {folder} ...")
     config = await networks.make(folder, plan)
@@ -89,6 +89,10 @@ def _show(output: Output, servers: list[networks.Server]) -> None:
         for server in servers
     ]
     output.result({"servers": servers}, *lines)
+
+
+def _amount_or_zero(text: str) -> int:
+    return parse_amount(text) if text.strip("0. ") else 0
 
 
 def _codes(text: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -41,25 +41,25 @@ async def open_institution(config_path: Path) -> AsyncIterator[Institution]:
     config = load(config_path, InstitutionConfig)
     folder = config_path.parent
     suite = suite_named(config.suite)
+    key = suite.load(bytes.fromhex(read_secret(folder / config.key_file)))
     trust = TrustStore.pinned(suite, (folder / config.root_file).read_bytes())
-    courier = HttpCourier()
-    await learn_directory(trust, courier, config.central_url, folder / DIRECTORY_FILE)
-    store = SqliteStore.open(folder / config.database, MIGRATIONS)
-    office = Office(
-        code=config.code,
-        key=suite.load(bytes.fromhex(read_secret(folder / config.key_file))),
-        trust=trust,
-        store=store,
-        clock=SystemClock(),
-        entropy=system_entropy,
-        courier=courier,
-        central_url=config.central_url,
-    )
-    try:
+    async with AsyncExitStack() as closing:
+        courier = HttpCourier()
+        closing.push_async_callback(courier.close)
+        await learn_directory(trust, courier, config.central_url, folder / DIRECTORY_FILE)
+        store = SqliteStore.open(folder / config.database, MIGRATIONS)
+        closing.push_async_callback(store.close)
+        office = Office(
+            code=config.code,
+            key=key,
+            trust=trust,
+            store=store,
+            clock=SystemClock(),
+            entropy=system_entropy,
+            courier=courier,
+            central_url=config.central_url,
+        )
         yield Institution(office, config.opening_balance_minor)
-    finally:
-        await store.close()
-        await courier.close()
 
 
 async def learn_directory(
@@ -96,11 +96,11 @@ async def serve_institution(config_path: Path) -> None:
     configure_logs(f"institution {config.code}")
     token = read_secret(config_path.parent / config.operator_token_file)
     async with open_institution(config_path) as institution:
-        cache = config_path.parent / DIRECTORY_FILE
-        clockwork = asyncio.create_task(repeat(partial(_keep_up, institution, cache), REFRESH_S))
-        try:
+        keep_up = partial(_keep_up, institution, config_path.parent / DIRECTORY_FILE)
+        # A defect in the clockwork ends the server: half of an institution must not go on alone.
+        async with asyncio.TaskGroup() as tasks:
+            clockwork = tasks.create_task(repeat(keep_up, REFRESH_S))
             await serve(institution_app(institution, token), config.host, config.port)
-        finally:
             clockwork.cancel()
 
 
@@ -161,4 +161,4 @@ async def _keep_up(institution: Institution, cache: Path) -> None:
     office = institution.office
     if isinstance(office.courier, HttpCourier):
         await learn_directory(office.trust, office.courier, office.central_url, cache)
-    await institution.start()
+    await institution.finish_pending()

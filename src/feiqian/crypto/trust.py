@@ -117,7 +117,7 @@ class TrustStore:
     def url(self, code: str) -> str:
         """Where an institution answers."""
         self.institution(code)
-        return self._urls[code]
+        return self._urls[code].rstrip("/")
 
     def verify_chip(self, raw: bytes, at_ms: int) -> SignedCertificate:
         """The chip certificate in `raw`, verified up to the root and valid at `at_ms`.

@@ -97,7 +97,7 @@ def _receive(
 
 
 def _deposited(tx: Transaction, name: bytes, wallet: str) -> DepositResult:
-    items = presented.items_of(tx, name)
+    items = presented.decided(tx, name)
     raise_first_refusal(items)
     amount_minor = sum(item.amount_minor for item in items)
     balance_minor = accounts.balance_of(tx, wallets.account_of(tx, wallet))
@@ -105,7 +105,7 @@ def _deposited(tx: Transaction, name: bytes, wallet: str) -> DepositResult:
 
 
 def _converted(tx: Transaction, name: bytes) -> ConvertResult:
-    items = presented.items_of(tx, name)
+    items = presented.decided(tx, name)
     raise_first_refusal(items)
     currencies = issued_for(tx, name)
     return ConvertResult(VERSION, currencies[0], renewals_of(items))

@@ -37,36 +37,40 @@ def book(tx: Transaction, office: Office, answer: Answer) -> None:
             "INSERT INTO cash_responses (request_id, issuer, raw) VALUES (?, ?, ?)",
             (answer.request_id, answer.issuer, answer.raw),
         )
-    fresh: dict[bytes, int] = {}
-    payments: dict[bytes, Payment] = {}
+    fresh: dict[bytes, _Credit] = {}
     for result in answer.results:
         if presented.decide(tx, result, answer.request_id):
-            payment, amount_minor = presented.payment_of(tx, result.transfer)
-            payments[payment.payment] = payment
-            fresh[payment.payment] = fresh.get(payment.payment, 0) + amount_minor
-    _claim(tx, office, answer, sum(fresh.values()))
-    issued_minor = sum(
-        _credit(tx, office, payments[name], amount_minor, now_ms)
-        for name, amount_minor in fresh.items()
-    )
-    for name, amount_minor in fresh.items():
-        presented.complete(tx, name, amount_minor, now_ms)
+            payment, chip, amount_minor = presented.payment_of(tx, result.transfer)
+            credit = fresh.setdefault(payment.payment, _Credit(payment, chip))
+            credit.amount_minor += amount_minor
+    fresh_minor = sum(credit.amount_minor for credit in fresh.values())
+    _claim(tx, office, answer, fresh_minor)
+    issued_minor = sum(_give(tx, office, credit, now_ms) for credit in fresh.values())
     source = _owed_by(office, answer.issuer)
     books.post(tx, source, books.CIRCULATION, issued_minor, "cashed", now_ms)
-    books.post(tx, source, books.HEADROOM, sum(fresh.values()) - issued_minor, "cashed", now_ms)
+    books.post(tx, source, books.HEADROOM, fresh_minor - issued_minor, "cashed", now_ms)
 
 
-def _credit(
-    tx: Transaction, office: Office, payment: Payment, amount_minor: int, now_ms: int
-) -> int:
+@dataclass(slots=True)
+class _Credit:
+    """What an answer brings to one payment."""
+
+    payment: Payment
+    chip: bytes
+    amount_minor: int = 0
+
+
+def _give(tx: Transaction, office: Office, credit: _Credit, now_ms: int) -> int:
     """Give the payee what was cashed; how much of it was issued as currency."""
-    if payment.purpose is Purpose.DEPOSIT:
-        reference = payment.payment.hex()[:16]
-        account = wallets.account_of(tx, payment.wallet)
-        accounts.pay_in(tx, account, amount_minor, reference, now_ms)
-        return 0
-    issue(tx, office, wallets.chip_of(tx, payment.wallet), amount_minor, payment.payment)
-    return amount_minor
+    name, amount_minor = credit.payment.payment, credit.amount_minor
+    is_deposit = credit.payment.purpose is Purpose.DEPOSIT
+    if is_deposit:
+        account = wallets.account_of(tx, credit.payment.wallet)
+        accounts.pay_in(tx, account, amount_minor, name.hex()[:16], now_ms)
+    else:
+        issue(tx, office, credit.chip, amount_minor, name)
+    presented.complete(tx, name, amount_minor, now_ms)
+    return 0 if is_deposit else amount_minor
 
 
 def _owed_by(office: Office, issuer: str) -> str:

@@ -20,10 +20,11 @@ class Institution:
         self._presenter = Presenter(office)
         self._counter = Counter(office, self._presenter, opening_minor)
 
-    async def start(self) -> None:
-        """Finish what an earlier run left pending; what is still undecided waits for its payer."""
+    async def finish_pending(self) -> None:
+        """Present again what an earlier run, or an issuer out of reach, left undecided."""
         count = await self._presenter.present_pending()
-        log.info("started", code=self.office.code, pending_at_start=count)
+        if count:
+            log.info("presented again", code=self.office.code, count=count)
 
     async def answer(self, raw: bytes) -> bytes:
         """A wallet's signed request."""

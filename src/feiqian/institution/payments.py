@@ -12,7 +12,7 @@ from feiqian.institution import presented, wallets
 from feiqian.institution.checking import check_cashable
 from feiqian.institution.issuing import issued_for
 from feiqian.institution.office import Office
-from feiqian.institution.presented import Decision, Item, Payment, Purpose
+from feiqian.institution.presented import Decided, Decision, Item, Payment, Purpose
 from feiqian.institution.presenting import Presenter
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
@@ -60,14 +60,14 @@ def payee_and_nonce(checked: Sequence[CheckedItem]) -> tuple[bytes, bytes]:
     return payees.pop(), nonces.pop()
 
 
-def raise_first_refusal(items: Sequence[Item]) -> None:
+def raise_first_refusal(items: Sequence[Decided]) -> None:
     """Raise the `Refusal` of the first item that was not cashed, if there is one."""
     for item in items:
         if item.decision is not Decision.CASHED:
             raise Refusal(item.outcome, item.detail)
 
 
-def renewals_of(items: Sequence[Item]) -> tuple[bytes, ...]:
+def renewals_of(items: Sequence[Decided]) -> tuple[bytes, ...]:
     """The payer's change, re-issued by the issuers."""
     return tuple(item.renewal for item in items if item.renewal is not None)
 
@@ -88,7 +88,7 @@ def _receive(
 
 
 def _result(tx: Transaction, office: Office, name: bytes, payee: bytes, nonce: bytes) -> bytes:
-    items = presented.items_of(tx, name)
+    items = presented.decided(tx, name)
     raise_first_refusal(items)
     completed = presented.completed(tx, name)
     if completed is None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from feiqian.crypto import cbor
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.ports import Row, Transaction
+from feiqian.ports import Transaction
 from feiqian.wire.cashing import CashItem, CashResult
 from feiqian.wire.items import CheckedItem
 
@@ -50,14 +50,23 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One transfer of a payment."""
+    """One transfer of a payment, as it is presented."""
 
     transfer: bytes
     issuer: str
     cash_item: CashItem
     amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of one transfer of a payment."""
+
+    transfer: bytes
+    amount_minor: int
     decision: Decision
     outcome: Outcome
+    """Unavailable while it is pending."""
     detail: str
     renewal: bytes | None
 
@@ -75,10 +84,6 @@ def new_item(checked: CheckedItem, payee_certificate: bytes | None) -> Item:
         issuer=checked.read.item.issuer,
         cash_item=CashItem(checked.read.item, payee_certificate),
         amount_minor=payment.value.amount_minor,
-        decision=Decision.PENDING,
-        outcome=Outcome.UNAVAILABLE,
-        detail="",
-        renewal=None,
     )
 
 
@@ -150,15 +155,16 @@ def decide(tx: Transaction, result: CashResult, response: bytes | None) -> bool:
     return cashed and changed == 1
 
 
-def payment_of(tx: Transaction, transfer: bytes) -> tuple[Payment, int]:
-    """The payment that a presented transfer belongs to, and what the transfer pays."""
+def payment_of(tx: Transaction, transfer: bytes) -> tuple[Payment, bytes, int]:
+    """The payment that a presented transfer belongs to, its wallet's chip, and what it pays."""
     rows = tx.query(
-        "SELECT y.payment, y.purpose, y.wallet, y.nonce, p.amount_minor FROM presented p"
-        " JOIN payments y ON y.payment = p.payment WHERE p.transfer = ?",
+        "SELECT y.payment, y.purpose, y.wallet, y.nonce, w.fingerprint, p.amount_minor"
+        " FROM presented p JOIN payments y ON y.payment = p.payment"
+        " JOIN wallets w ON w.number = y.wallet WHERE p.transfer = ?",
         (transfer,),
     )
-    payment, purpose, wallet, nonce, amount_minor = rows[0]
-    return Payment(payment, Purpose(purpose), wallet, nonce), amount_minor
+    payment, purpose, wallet, nonce, chip, amount_minor = rows[0]
+    return Payment(payment, Purpose(purpose), wallet, nonce), chip, amount_minor
 
 
 def complete(tx: Transaction, payment: bytes, credited_minor: int, now_ms: int) -> None:
@@ -181,22 +187,37 @@ def completed(tx: Transaction, payment: bytes) -> tuple[int, int] | None:
     return (rows[0][0], rows[0][1]) if rows else None
 
 
-def items_of(tx: Transaction, payment: bytes) -> list[Item]:
-    """All items of a payment, in their order."""
-    rows = tx.query(_SELECT_ITEM + " WHERE payment = ? ORDER BY position", (payment,))
-    return [_item(row) for row in rows]
+def decided(tx: Transaction, payment: bytes) -> list[Decided]:
+    """What has become of each item of a payment, in their order."""
+    rows = tx.query(
+        "SELECT transfer, amount_minor, state, outcome, detail, renewal FROM presented"
+        " WHERE payment = ? ORDER BY position",
+        (payment,),
+    )
+    return [
+        Decided(
+            transfer,
+            amount_minor,
+            Decision(state),
+            Outcome(outcome or Outcome.UNAVAILABLE),
+            detail,
+            renewal,
+        )
+        for transfer, amount_minor, state, outcome, detail, renewal in rows
+    ]
 
 
 def pending(tx: Transaction, limit: int) -> list[Item]:
-    """Items that no issuer has decided yet, oldest first."""
-    rows = tx.query(_SELECT_ITEM + " WHERE state = 0 ORDER BY issuer, transfer LIMIT ?", (limit,))
-    return [_item(row) for row in rows]
-
-
-_SELECT_ITEM = (
-    "SELECT transfer, issuer, cash_item, amount_minor, state, outcome, detail, renewal"
-    " FROM presented"
-)
+    """Items that no issuer has decided yet."""
+    rows = tx.query(
+        "SELECT transfer, issuer, cash_item, amount_minor FROM presented WHERE state = 0"
+        " ORDER BY issuer, transfer LIMIT ?",
+        (limit,),
+    )
+    return [
+        Item(transfer, issuer, _cash_item(stored), amount_minor)
+        for transfer, issuer, stored, amount_minor in rows
+    ]
 
 
 class _StoredItem(Struct, frozen=True, array_like=True):
@@ -204,10 +225,5 @@ class _StoredItem(Struct, frozen=True, array_like=True):
     cash_item: CashItem
 
 
-def _item(row: Row) -> Item:
-    transfer, issuer, stored, amount_minor, state, outcome, detail, renewal = row
-    cash_item = cbor.decode(stored, _StoredItem, limit=MAX_CASH_ITEM_BYTES).cash_item
-    decided = Outcome(outcome) if outcome else Outcome.UNAVAILABLE
-    return Item(
-        transfer, issuer, cash_item, amount_minor, Decision(state), decided, detail, renewal
-    )
+def _cash_item(stored: bytes) -> CashItem:
+    return cbor.decode(stored, _StoredItem, limit=MAX_CASH_ITEM_BYTES).cash_item

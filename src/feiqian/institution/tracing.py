@@ -1,13 +1,16 @@
 """Tracing a currency: from its issue through every transfer the record has seen (C-25)."""
 
+from collections.abc import Iterator, Sequence
+
 from msgspec import Struct
 
+from feiqian.crypto.certificates import parse_certificate
 from feiqian.crypto.suites import Suite
-from feiqian.institution.record import State
-from feiqian.money.currency import parse_currency
-from feiqian.money.transfer import parse_transfer
+from feiqian.institution.record import Recorded, look_up
+from feiqian.money.currency import SignedCurrency, parse_currency
+from feiqian.money.transfer import SignedTransfer, parse_transfer
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.ports import Row, Transaction
+from feiqian.ports import Transaction
 
 
 class TracedTransfer(Struct, frozen=True):
@@ -55,42 +58,51 @@ def trace(tx: Transaction, suite: Suite, identifier: bytes) -> Trace:
         raise Refusal(Outcome.UNKNOWN_IDENTIFIER, "expected an identifier or serial issued here")
     serial: bytes = rows[0][0]
     raw = tx.query("SELECT raw FROM issued WHERE serial = ?", (serial,))[0][0]
-    currency = parse_currency(suite, raw).value
+    currency = parse_currency(suite, raw)
+    transfers = _transfers(tx, suite, serial)
     return Trace(
         serial=serial.hex(),
-        amount_minor=currency.amount_minor,
-        issued_to=currency.owner.hex(),
-        issued_at_ms=currency.issued_at_ms,
-        transfers=tuple(_traced(suite, row) for row in _transfers(tx, serial)),
-        states=tuple(_state(row) for row in _states(tx, serial)),
+        amount_minor=currency.value.amount_minor,
+        issued_to=currency.value.owner.hex(),
+        issued_at_ms=currency.value.issued_at_ms,
+        transfers=tuple(_traced(suite, *each) for each in transfers),
+        states=tuple(
+            _state(recorded)
+            for identifier in _identifiers(currency, [transfer for transfer, *_ in transfers])
+            if (recorded := look_up(tx, identifier)) is not None
+        ),
     )
 
 
-def _transfers(tx: Transaction, serial: bytes) -> list[Row]:
-    return tx.query(
-        "SELECT t.raw, t.redeemer, r.owner FROM transfers t"
-        " JOIN record r ON r.consumed_by = t.transfer AND r.serial = t.serial"
-        " WHERE t.serial = ? ORDER BY t.recorded_at_ms, t.transfer",
+def _transfers(
+    tx: Transaction, suite: Suite, serial: bytes
+) -> list[tuple[SignedTransfer, str | None, bytes]]:
+    """Each transfer, who redeemed it, and the certificate (raw) of who made it."""
+    rows = tx.query(
+        "SELECT raw, redeemer, certificate FROM transfers"
+        " WHERE serial = ? ORDER BY recorded_at_ms, transfer",
         (serial,),
     )
+    return [(parse_transfer(suite, raw), *others) for raw, *others in rows]
 
 
-def _states(tx: Transaction, serial: bytes) -> list[Row]:
-    return tx.query(
-        "SELECT identifier, amount_minor, owner, state, consumed_by FROM record"
-        " WHERE serial = ? ORDER BY identifier",
-        (serial,),
-    )
+def _identifiers(currency: SignedCurrency, transfers: Sequence[SignedTransfer]) -> Iterator[bytes]:
+    """Every state that the currency was ever in."""
+    yield currency.identifier
+    for transfer in transfers:
+        yield transfer.payee_output
+        if transfer.change_output is not None:
+            yield transfer.change_output
 
 
-def _traced(suite: Suite, row: Row) -> TracedTransfer:
-    raw, redeemer, payer = row
-    transfer = parse_transfer(suite, raw)
+def _traced(
+    suite: Suite, transfer: SignedTransfer, redeemer: str | None, certificate: bytes
+) -> TracedTransfer:
     value = transfer.value
     return TracedTransfer(
         transfer=transfer.identifier.hex(),
         consumed=value.consumed.hex(),
-        payer=payer.hex(),
+        payer=parse_certificate(suite, certificate).fingerprint.hex(),
         payee=value.payee.hex(),
         amount_minor=value.amount_minor,
         change_minor=value.change_minor,
@@ -99,12 +111,12 @@ def _traced(suite: Suite, row: Row) -> TracedTransfer:
     )
 
 
-def _state(row: Row) -> TracedState:
-    identifier, amount_minor, owner, state, consumed_by = row
+def _state(recorded: Recorded) -> TracedState:
+    output, spender = recorded.output, recorded.consumed_by
     return TracedState(
-        identifier=identifier.hex(),
-        amount_minor=amount_minor,
-        owner=owner.hex(),
-        state=State(state).name.lower(),
-        consumed_by=consumed_by.hex() if consumed_by else None,
+        identifier=output.identifier.hex(),
+        amount_minor=output.amount_minor,
+        owner=output.owner.hex(),
+        state=recorded.state.name.lower(),
+        consumed_by=spender.hex() if spender else None,
     )
