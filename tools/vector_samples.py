@@ -219,6 +219,20 @@ def _payment(to: Samples) -> None:
     to.message("refused", payment.Refused(Outcome.AMOUNT_MISMATCH, "expected 12.50"))
     second = (to.raw("second_currency"),)
     to.message("payment_result", payment.PaymentResult(confirmed, second, renewals))
+    _offline_payment(to)
+
+
+def _offline_payment(to: Samples) -> None:
+    """The payee's chip takes the whole currency in, and signs for it."""
+    offer = payment.Offer(
+        V, NONCE, 100_00, 5_000_00, Moment(NOW_MS, 250), NOW_MS + 60_000, Acceptor.CHIP
+    )
+    to.sign("offer_offline", payment.OFFER, "payee", offer)
+    names = (_transfer(to, "transfer_whole").identifier,)
+    to.sign("receipt", payment.RECEIPT, "payee", payment.Receipt(V, NONCE, 100_00, names))
+    to.message("payment_receipt", payment.PaymentReceipt(to.raw("receipt")))
+    to.message("mailbox_answer", payment.MailboxAnswer(None))
+    to.message("mailbox_answer_receipt", payment.MailboxAnswer(to.raw("receipt")))
 
 
 def _cashing(to: Samples) -> None:
@@ -248,6 +262,9 @@ def _wallet_requests(to: Samples) -> None:
     items, renewals = (_item(to, full=True),), (to.raw("renewal"),)
     paid = _transfer(to, "transfer_with_change").identifier
     standing = requests.TransferStanding(paid, Outcome.ACCEPTED, "B", to.raw("renewal"))
+    synchronisation = requests.Synchronisation(V, "A-7K2Q9D4M", Moment(NOW_MS, 250), 3)
+    to.sign("synchronisation", requests.SYNCHRONISATION, "institution_a", synchronisation)
+    letter = encode_message(payment.PaymentRequest(NONCE, items))
     bodies = {
         requests.Action.OPEN: requests.OpenBody(V, to.keys["payer"].public, 2),
         requests.Action.WITHDRAW: requests.WithdrawBody(V, 100_00),
@@ -256,6 +273,8 @@ def _wallet_requests(to: Samples) -> None:
         requests.Action.ISSUED: requests.IssuedBody(V, 2),
         requests.Action.TRANSFERS: requests.TransfersBody(V, (paid,)),
         requests.Action.ACCOUNT: requests.EmptyBody(V),
+        requests.Action.SYNCHRONISE: requests.EmptyBody(V),
+        requests.Action.MAILBOX: requests.MailboxBody(V, (to.raw("receipt"),), (paid,)),
     }
     results = {
         requests.Action.OPEN: requests.OpenResult(V, to.raw("payer_certificate"), "A-0001"),
@@ -265,6 +284,8 @@ def _wallet_requests(to: Samples) -> None:
         requests.Action.ISSUED: requests.IssuedResult(V, ()),
         requests.Action.TRANSFERS: requests.TransfersResult(V, (standing,)),
         requests.Action.ACCOUNT: requests.AccountResult(V, "A-0001", 900_00, 1),
+        requests.Action.SYNCHRONISE: requests.SynchroniseResult(V, to.raw("synchronisation")),
+        requests.Action.MAILBOX: requests.MailboxResult(V, (letter,)),
     }
     for action, body in bodies.items():
         sender = requests.NEW_WALLET if action is requests.Action.OPEN else "A-7K2Q9D4M"

@@ -23,7 +23,6 @@ from feiqian.chip.commands import Accept, Export, Pay
 from feiqian.chip.session import ChipSession
 from feiqian.crypto.p256 import P256_SHA256
 from feiqian.money.transfer import Acceptor, parse_transfer
-from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.chips import PIN, personalise
 from feiqian.testing.keys import NOW_MS, TrustWorld
 from feiqian.testing.memories import PowerCutError, TornMemory
@@ -157,23 +156,23 @@ class TwoChips(RuleBasedStateMachine):
         transfers = payer.ask(paid, lambda session: session.pay(payment))
         self._signed(payer, transfers, amount_minor)
         self.done.append((payer, lambda session: session.pay(payment), transfers))
-        self.in_flight.append((payer, payee, transfers, amount_minor))
+        self.in_flight.append((payer, payee, raw, transfers, amount_minor))
 
     @precondition(lambda self: self.in_flight)
     @rule(pick=st.integers(0, 50), cut=cuts)
     def accept(self, pick, cut):
-        """Transfers under way arrive, in any order; a session that closed meanwhile refuses."""
-        payer, payee, transfers, amount_minor = self.in_flight.pop(pick % len(self.in_flight))
+        """Transfers under way arrive, in any order, however many sessions were opened since."""
+        payer, payee, offer, transfers, amount_minor = self.in_flight.pop(
+            pick % len(self.in_flight)
+        )
         institution, chip = payer.certificates
         acceptance = Accept(
-            institution_certificate=institution, payer_certificate=chip, transfers=transfers
+            institution_certificate=institution,
+            payer_certificate=chip,
+            transfers=transfers,
+            offer=offer,
         )
-        try:
-            payee.ask(cut, lambda session: session.accept(acceptance))
-        except Refusal as refusal:
-            if refusal.outcome is not Outcome.WRONG_SESSION:
-                raise
-            return
+        payee.ask(cut, lambda session: session.accept(acceptance))
         payee.expected_minor += amount_minor
         self.accepted.append((payee, acceptance))
 

@@ -74,6 +74,8 @@ def text(info):
     low, high = bounded(info)
     if info.pattern is not None:
         matching = st.from_regex(info.pattern, fullmatch=True)
+        if info.max_length is None:  # then the pattern bounds the length
+            return matching
         return matching.filter(lambda drawn: low <= len(drawn) <= high)
     return st.text(st.characters(codec="utf-8"), min_size=low, max_size=high)
 

@@ -23,13 +23,14 @@ from feiqian.crypto import cbor
 from feiqian.crypto.certificates import MAX_CERTIFICATE_BYTES
 from feiqian.crypto.p256 import P256_SHA256
 from feiqian.money.amounts import MAX_AMOUNT_MINOR
-from feiqian.money.transfer import MAX_TRANSFER_BYTES, Acceptor
+from feiqian.money.transfer import MAX_TRANSFER_BYTES
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.chip_conformance import Bench
 from feiqian.testing.chips import RemovableChip, personalise
 from feiqian.testing.keys import TrustWorld
 from feiqian.timing.moment import MAX_MS, Moment
 from feiqian.wire.items import MAX_ITEMS
+from feiqian.wire.payment import MAX_RECEIPT_BYTES
 
 FULL = memory.CardState(
     life_cycle=LifeCycle.OPERATIONAL,
@@ -43,19 +44,20 @@ FULL = memory.CardState(
     counter=2**32 - 1,
     loaded_sequence=2**32 - 1,
     pieces=(HeldPiece(bytes(32), MAX_AMOUNT_MINOR),) * MAX_PIECES,
-    offers=(
-        memory.OpenOffer(
-            bytes(16), MAX_AMOUNT_MINOR, MAX_AMOUNT_MINOR, MAX_MS, MAX_MS, Acceptor.CHIP
-        ),
-    )
-    * MAX_OFFERS,
+    session_count=2**32 - 1,
+    taken_sessions=bytes(MAX_OFFERS // 8),
     journal=(memory.SignedPayment(bytes(16), bytes(32), (bytes(MAX_TRANSFER_BYTES),) * MAX_ITEMS),)
     * memory.MAX_JOURNAL,
-    accepted=(memory.AcceptedSession(bytes(16), bytes(32)),) * memory.MAX_ACCEPTED,
+    accepted=(memory.AcceptedSession(bytes(16), bytes(32), bytes(MAX_RECEIPT_BYTES)),)
+    * memory.MAX_ACCEPTED,
     exports=(ExportRecord(bytes(16), MAX_AMOUNT_MINOR, Moment(MAX_MS, MAX_MS), 2**32 - 1),)
     * MAX_EXPORT_RECORDS,
     exported_count=2**32 - 1,
     exported_minor=MAX_AMOUNT_MINOR,
+    offline_paid_minor=MAX_AMOUNT_MINOR,
+    offline_received_minor=MAX_AMOUNT_MINOR,
+    synchronised_at=Moment(MAX_MS, MAX_MS),
+    synchronised_number=2**32 - 1,
 )
 
 
@@ -70,7 +72,7 @@ def test_an_older_image_reads_with_defaults():
     """An image from before a field existed reads as if nothing of that field had happened."""
     fields = cbor.read_array(memory.encode_state(FULL), limit=memory.MAX_IMAGE_BYTES)
     older = memory.decode_state(cbor.encode(fields[:-2]))
-    assert (older.exported_count, older.exported_minor) == (0, 0)
+    assert (older.synchronised_at, older.synchronised_number) == (None, 0)
     assert older.pieces == FULL.pieces
 
 

@@ -17,14 +17,16 @@ from feiqian.money.identifiers import Fingerprint, Identifier
 from feiqian.money.transfer import Acceptor, Nonce
 from feiqian.timing.moment import Moment
 from feiqian.wire.items import MAX_ITEMS, RawCertificate, RawCurrency, RawTransfer
+from feiqian.wire.payment import RawOffer, RawReceipt
+from feiqian.wire.requests import RawSynchronisation
 
 AID = bytes.fromhex("F0464549514941 4E01".replace(" ", ""))
 """The applet's identifier: proprietary (F0), FEIQIAN, 01."""
 
 MAX_PIECES = 128
 """Pieces that a chip holds."""
-MAX_OFFERS = 8
-"""Open sessions that a chip remembers."""
+MAX_OFFERS = 1_024
+"""Newest offline sessions of a chip that can be accepted in; older ones are closed."""
 MAX_EXPORT_RECORDS = 16
 """Last exports that a chip remembers one by one; their count and sum it remembers for ever."""
 SELECT_BY_NAME = 0x04
@@ -55,6 +57,7 @@ class Instruction(IntEnum):
     EXPORT = 0x4A
     EXPORTS = 0xCC
     SIGN_REQUEST = 0x88
+    SYNCHRONISE = 0x4C
 
     @property
     def class_byte(self) -> int:
@@ -178,6 +181,12 @@ class StatusAnswer(_Data, frozen=True, kw_only=True):
     """In its life."""
     public_key: bytes = b""
     """The chip's (33 bytes), so that a lost answer to INITIALISE loses nothing; empty while blank."""
+    offline_paid_minor: AmountOrZeroMinor = 0
+    """Since the last synchronisation, like the next."""
+    offline_received_minor: AmountOrZeroMinor = 0
+    synchronised_at: Moment | None = None
+    """None before the first synchronisation."""
+    synchronised_number: Count = 0
 
 
 class GetStatus(Command, frozen=True):
@@ -248,11 +257,11 @@ class Load(Command, frozen=True, kw_only=True):
 class OfferAnswer(_Data, frozen=True, kw_only=True):
     """A signed `wire.payment.Offer`, whose nonce the chip made and remembers."""
 
-    offer: bytes
+    offer: RawOffer
 
 
 class MakeOffer(Command, frozen=True, kw_only=True):
-    """Open a session as payee. No PIN: receiving is free."""
+    """Open a session as payee. No PIN: receiving is free. Only offline sessions are remembered."""
 
     INSTRUCTION: ClassVar = Instruction.OFFER
     ANSWER: ClassVar = OfferAnswer
@@ -261,6 +270,8 @@ class MakeOffer(Command, frozen=True, kw_only=True):
     expires_at_ms: UnixMs
     acceptor: Acceptor = Acceptor.MANAGER
     """Chip: what is paid in this session will be taken in by ACCEPT."""
+    ceiling_minor: AmountMinor | None = None
+    """Most that the host's own policy allows now; the chip's limits hold in any case."""
 
 
 class TransfersAnswer(_Data, frozen=True, kw_only=True):
@@ -286,14 +297,25 @@ class Pay(Command, frozen=True, kw_only=True):
     """As the payee's offer says."""
 
 
+class AcceptAnswer(_Data, frozen=True, kw_only=True):
+    """Whether it was accepted before, the balance now, and the same receipt either time."""
+
+    repeated: bool
+    balance_minor: AmountOrZeroMinor
+    receipt: RawReceipt
+    """A signed `wire.payment.Receipt`."""
+
+
 class Accept(Command, frozen=True, kw_only=True):
     """Take in a transfer made to this chip in one of its open sessions (offline payment).
 
-    The chip verifies the payer's certificates and the transfer; the host verified the history.
+    The chip knows its own offer by its signature, verifies the payer's certificates and the
+    transfers; the host verified the history.
     """
 
     INSTRUCTION: ClassVar = Instruction.ACCEPT
-    ANSWER: ClassVar = LoadAnswer
+    ANSWER: ClassVar = AcceptAnswer
+    offer: RawOffer
     institution_certificate: RawCertificate
     payer_certificate: RawCertificate
     transfers: Annotated[tuple[RawTransfer, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
@@ -308,6 +330,20 @@ class Export(Command, frozen=True, kw_only=True):
     nonce: Nonce
     moment: Moment
     inputs: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
+
+
+class SynchroniseAnswer(_Data, frozen=True, kw_only=True):
+    """Whether this statement, or a newer one, was taken before; then nothing happened."""
+
+    repeated: bool
+
+
+class Synchronise(Command, frozen=True, kw_only=True):
+    """Take the own institution's word that it was in touch: the offline totals begin anew."""
+
+    INSTRUCTION: ClassVar = Instruction.SYNCHRONISE
+    ANSWER: ClassVar = SynchroniseAnswer
+    statement: RawSynchronisation
 
 
 class SignedRequestAnswer(_Data, frozen=True, kw_only=True):

@@ -112,6 +112,7 @@ class ChipSession:
         moment: Moment,
         expires_at_ms: int,
         acceptor: Acceptor = Acceptor.MANAGER,
+        ceiling_minor: int | None = None,
     ) -> bytes:
         """Open a session as payee; the signed offer."""
         command = commands.MakeOffer(
@@ -119,6 +120,7 @@ class ChipSession:
             moment=moment,
             expires_at_ms=expires_at_ms,
             acceptor=acceptor,
+            ceiling_minor=ceiling_minor,
         )
         return self._ask(command, commands.OfferAnswer).offer
 
@@ -126,9 +128,14 @@ class ChipSession:
         """Signed transfers, one for each input."""
         return self._ask(payment, commands.TransfersAnswer).transfers
 
-    def accept(self, acceptance: commands.Accept) -> LoadAnswer:
+    def accept(self, acceptance: commands.Accept) -> commands.AcceptAnswer:
         """Take in transfers made to this chip in one of its open sessions."""
-        return self._ask(acceptance, LoadAnswer)
+        return self._ask(acceptance, commands.AcceptAnswer)
+
+    def synchronise(self, statement: bytes) -> bool:
+        """Take the institution's signed synchronisation; whether it was new."""
+        command = commands.Synchronise(statement=statement)
+        return not self._ask(command, commands.SynchroniseAnswer).repeated
 
     def export(self, export: commands.Export) -> tuple[bytes, ...]:
         """Signed transfers to the chip's own institution."""

@@ -17,8 +17,11 @@ class Limits:
     holding_minor: int
     payment_minor: int
     offline_payment_minor: int
+    """Largest single payment that no manager sees."""
     offline_total_minor: int
+    """Most paid, and most received, between two synchronisations."""
     offline_hops: int
+    """Most hands that a piece may have passed, the paying one included."""
 
 
 ANONYMOUS_TIER = 0
@@ -44,6 +47,23 @@ def check_payment(limits: Limits, amount_minor: int) -> None:
     """Raise `Refusal` over_payment_limit above what may be paid at once."""
     if amount_minor > limits.payment_minor:
         raise Refusal(Outcome.OVER_PAYMENT_LIMIT, f"expected at most {limits.payment_minor}")
+
+
+def check_offline_payment(limits: Limits, amount_minor: int) -> None:
+    """Raise `Refusal` over_offline_limit above what may be paid at once without a manager."""
+    if amount_minor > limits.offline_payment_minor:
+        raise Refusal(
+            Outcome.OVER_OFFLINE_LIMIT, f"expected at most {limits.offline_payment_minor}"
+        )
+
+
+def check_offline_total(limits: Limits, total_minor: int, added_minor: int) -> None:
+    """Raise `Refusal` over_offline_limit when one direction's offline total would be too high."""
+    if total_minor + added_minor > limits.offline_total_minor:
+        raise Refusal(
+            Outcome.OVER_OFFLINE_LIMIT,
+            f"expected at most {limits.offline_total_minor} between synchronisations",
+        )
 
 
 def check_holding(limits: Limits, held_minor: int, added_minor: int) -> None:

@@ -1,7 +1,7 @@
 """What the two clients say to each other, and what the payee's client brings to its manager.
 
-Offer (payee -> payer), payment request (payer -> payee), confirmation (payee -> payer); each side
-may refuse instead.
+Offer (payee -> payer), payment request (payer -> payee), then the manager's confirmation or, when the
+payee's chip takes the value in, that chip's receipt (payee -> payer); each side may refuse instead.
 """
 
 from typing import Annotated
@@ -23,6 +23,7 @@ from feiqian.wire.items import MAX_ITEMS, Items, RawCertificate, RawCurrency
 
 MAX_OFFER_BYTES = 192
 MAX_CONFIRMATION_BYTES = 1_024
+MAX_RECEIPT_BYTES = 512
 
 Detail = Annotated[str, Meta(max_length=300)]
 
@@ -44,12 +45,14 @@ class Offer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 OFFER = SignedKind(b"feiqian/offer", Offer, MAX_OFFER_BYTES)
 
+RawOffer = Annotated[bytes, Meta(max_length=MAX_OFFER_BYTES)]
+
 
 @message(1)
 class OfferMessage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Payee -> payer: a signed offer and the payee chip's certificate."""
 
-    offer: Annotated[bytes, Meta(max_length=MAX_OFFER_BYTES)]
+    offer: RawOffer
     payee_certificate: RawCertificate
 
 
@@ -102,3 +105,31 @@ class PaymentResult(Struct, frozen=True, array_like=True, forbid_unknown_fields=
     confirmation: RawConfirmation
     currencies: Annotated[tuple[RawCurrency, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
     renewals: Renewals
+
+
+class Receipt(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What the payee's chip signs when it has taken the value in: nothing in it depends on when."""
+
+    version: int
+    nonce: Nonce
+    amount_minor: AmountMinor
+    transfers: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
+
+
+RECEIPT = SignedKind(b"feiqian/receipt", Receipt, MAX_RECEIPT_BYTES)
+
+RawReceipt = Annotated[bytes, Meta(max_length=MAX_RECEIPT_BYTES)]
+
+
+@message(8)
+class PaymentReceipt(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Payee -> payer: the receipt of the payee's chip; it is the payer's proof of payment."""
+
+    receipt: RawReceipt
+
+
+@message(9)
+class MailboxAnswer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Payee's institution -> payer: the receipt, or None while the request waits for the payee."""
+
+    receipt: RawReceipt | None

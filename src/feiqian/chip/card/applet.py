@@ -12,7 +12,16 @@ from enum import Enum, auto
 from typing import Any
 
 from feiqian.chip.apdu import MAX_EXPECTED_BYTES, CommandApdu, ResponseApdu, parse_command
-from feiqian.chip.card import inspection, loading, paying, personalisation, pin, receiving, requests
+from feiqian.chip.card import (
+    inspection,
+    loading,
+    paying,
+    personalisation,
+    pin,
+    receiving,
+    requests,
+    synchronising,
+)
 from feiqian.chip.card.memory import CardState, Memory, decode_state, encode_state
 from feiqian.chip.card.purse import Card, Entropy, Step, read_owner
 from feiqian.chip.commands import (
@@ -34,6 +43,7 @@ from feiqian.chip.commands import (
     Pay,
     Personalise,
     SignRequest,
+    Synchronise,
     UnblockPin,
     VerifyPin,
 )
@@ -87,6 +97,7 @@ RULES: dict[int, Rule] = {
         Rule(Load, loading.load, _OPERATIONAL),
         Rule(MakeOffer, receiving.offer, _OPERATIONAL),
         Rule(Accept, receiving.accept, _OPERATIONAL),
+        Rule(Synchronise, synchronising.synchronise, _OPERATIONAL),
         Rule(Pay, paying.pay, _OPERATIONAL, needs_pin=True),
         Rule(Export, paying.export, _OPERATIONAL, needs_pin=True),
         Rule(SignRequest, requests.sign_request, _STARTED, needs_pin=True),

@@ -29,6 +29,10 @@ def status(card: Card, _command: GetStatus) -> Step:
         exported_count=state.exported_count,
         exported_minor=state.exported_minor,
         public_key=state.public_key,
+        offline_paid_minor=state.offline_paid_minor,
+        offline_received_minor=state.offline_received_minor,
+        synchronised_at=state.synchronised_at,
+        synchronised_number=state.synchronised_number,
     )
     return state, answer
 

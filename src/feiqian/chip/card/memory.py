@@ -13,15 +13,17 @@ from feiqian.chip.commands import (
     MAX_EXPORT_RECORDS,
     MAX_OFFERS,
     MAX_PIECES,
+    Count,
     ExportRecord,
     HeldPiece,
     LifeCycle,
 )
 from feiqian.crypto import cbor
-from feiqian.crypto.certificates import UnixMs
-from feiqian.money.amounts import AmountMinor, AmountOrZeroMinor
-from feiqian.money.transfer import Acceptor, Nonce
+from feiqian.money.amounts import AmountOrZeroMinor
+from feiqian.money.transfer import Nonce
+from feiqian.timing.moment import Moment
 from feiqian.wire.items import MAX_ITEMS, RawTransfer
+from feiqian.wire.payment import RawReceipt
 
 MAX_IMAGE_BYTES = 65_536
 MAX_JOURNAL = 16
@@ -62,17 +64,6 @@ class Code(_Record, frozen=True):
         return f"<Code with {self.tries} tries>"
 
 
-class OpenOffer(_Record, frozen=True):
-    """A session that this chip opened as payee."""
-
-    nonce: Nonce
-    amount_minor: AmountMinor | None
-    ceiling_minor: AmountMinor
-    opened_at_ms: UnixMs
-    expires_at_ms: UnixMs
-    acceptor: Acceptor
-
-
 class SignedPayment(_Record, frozen=True):
     """Transfers that were signed, and the digest of the command that asked for them."""
 
@@ -82,10 +73,11 @@ class SignedPayment(_Record, frozen=True):
 
 
 class AcceptedSession(_Record, frozen=True):
-    """A session that was accepted, and the digest of its transfers' names."""
+    """A session that was accepted, the digest of its transfers' names, and what was answered."""
 
     nonce: Nonce
     transfers: Digest
+    receipt: RawReceipt
 
 
 class CardState(_Record, frozen=True):
@@ -103,12 +95,19 @@ class CardState(_Record, frozen=True):
     counter: int = 0
     loaded_sequence: int = 0
     pieces: Annotated[tuple[HeldPiece, ...], Meta(max_length=MAX_PIECES)] = ()
-    offers: Annotated[tuple[OpenOffer, ...], Meta(max_length=MAX_OFFERS)] = ()
+    session_count: Count = 0
+    """Number of the newest offline session opened."""
+    taken_sessions: Annotated[bytes, Meta(max_length=MAX_OFFERS // 8)] = b""
+    """A bit for each of the newest `MAX_OFFERS` sessions, set once it was accepted."""
     journal: Annotated[tuple[SignedPayment, ...], Meta(max_length=MAX_JOURNAL)] = ()
     accepted: Annotated[tuple[AcceptedSession, ...], Meta(max_length=MAX_ACCEPTED)] = ()
     exports: Annotated[tuple[ExportRecord, ...], Meta(max_length=MAX_EXPORT_RECORDS)] = ()
     exported_count: int = 0
     exported_minor: AmountOrZeroMinor = 0
+    offline_paid_minor: AmountOrZeroMinor = 0
+    offline_received_minor: AmountOrZeroMinor = 0
+    synchronised_at: Moment | None = None
+    synchronised_number: Count = 0
 
     def __repr__(self) -> str:
         """Nothing of the content: it holds the private key."""

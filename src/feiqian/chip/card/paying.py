@@ -22,7 +22,7 @@ from feiqian.chip.commands import (
 )
 from feiqian.chip.status_words import StatusError, StatusWord
 from feiqian.crypto import cbor
-from feiqian.money.limits import check_payment
+from feiqian.money.limits import check_offline_payment, check_offline_total, check_payment
 from feiqian.money.transfer import Acceptor, SignedTransfer, Transfer, sign_transfer
 from feiqian.outcomes import Outcome, Refusal
 
@@ -33,7 +33,7 @@ def pay(card: Card, command: Pay) -> Step:
     """PAY (C-13, C-15, C-17).
 
     Raises `Refusal`: malformed for an input named twice, wrong_addressee, wrong_owner,
-    amount_mismatch, key_reused, over_payment_limit, insufficient_balance.
+    amount_mismatch, key_reused, over_payment_limit, over_offline_limit, insufficient_balance.
     """
     earlier = _signed_before(card, command)
     if earlier is not None:
@@ -42,7 +42,14 @@ def pay(card: Card, command: Pay) -> Step:
     if command.payee in (owner.fingerprint, owner.institution.fingerprint):
         raise Refusal(Outcome.WRONG_ADDRESSEE, "expected another wallet; EXPORT pays institutions")
     check_payment(owner.limits, command.amount_minor)
-    return _spend(card, command, command.payee, command.acceptor)
+    if command.acceptor is Acceptor.CHIP:
+        check_offline_payment(owner.limits, command.amount_minor)
+        check_offline_total(owner.limits, card.state.offline_paid_minor, command.amount_minor)
+    state, answer = _spend(card, command, command.payee, command.acceptor)
+    if command.acceptor is Acceptor.CHIP:
+        paid_minor = state.offline_paid_minor + command.amount_minor
+        state = replace(state, offline_paid_minor=paid_minor)
+    return state, answer
 
 
 def export(card: Card, command: Export) -> Step:
@@ -75,7 +82,9 @@ def _digest(card: Card, command: Pay | Export) -> bytes:
     return card.suite.digest(cbor.encode(command))
 
 
-def _spend(card: Card, command: Pay | Export, payee: bytes, acceptor: Acceptor) -> Step:
+def _spend(
+    card: Card, command: Pay | Export, payee: bytes, acceptor: Acceptor
+) -> tuple[CardState, TransfersAnswer]:
     state = card.state
     amounts = _input_amounts(state, command)
     if state.counter + len(amounts) > MAX_COUNTER:

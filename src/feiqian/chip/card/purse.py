@@ -76,5 +76,5 @@ def take_in(card: Card, added: Sequence[HeldPiece]) -> CardState:
 
 
 def receipt(state: CardState, *, repeated: bool) -> LoadAnswer:
-    """The answer to LOAD and ACCEPT."""
+    """The answer to LOAD."""
     return LoadAnswer(repeated=repeated, balance_minor=state.balance_minor)

@@ -13,9 +13,10 @@ from feiqian.testing.chip_conformance.life import Life
 from feiqian.testing.chip_conformance.loading import Loading
 from feiqian.testing.chip_conformance.paying import Paying
 from feiqian.testing.chip_conformance.speaking import Speaking
+from feiqian.testing.chip_conformance.synchronising import Synchronising
 
 __all__ = ["Bench", "ChipConformance", "ChipUnderTest"]
 
 
-class ChipConformance(Life, Codes, Loading, Accepting, Paying, Speaking, Frames):
+class ChipConformance(Life, Codes, Loading, Accepting, Paying, Speaking, Synchronising, Frames):
     """All chapters of the suite."""

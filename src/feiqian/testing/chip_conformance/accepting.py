@@ -5,16 +5,20 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from feiqian.chip.card.memory import MAX_ACCEPTED
 from feiqian.chip.commands import MAX_OFFERS, MAX_PIECES, HeldPiece
 from feiqian.crypto import cbor, cose
+from feiqian.crypto.cbor import VERSION
 from feiqian.money.limits import DEFAULT_TIER, limits_of
 from feiqian.money.transfer import Acceptor, parse_transfer
 from feiqian.outcomes import Outcome
 from feiqian.testing.chip_conformance.bench import LATER_MS, NOW, Bench, Chapter
 from feiqian.testing.keys import NOW_MS, Party, TrustWorld
 from feiqian.timing.moment import Moment
+from feiqian.wire.payment import OFFER, RECEIPT, Receipt
 
 HOLDING_MINOR = limits_of(DEFAULT_TIER).holding_minor
+OFFLINE_MINOR = limits_of(DEFAULT_TIER).offline_total_minor
 
 
 class Accepting(Chapter):
@@ -24,7 +28,7 @@ class Accepting(Chapter):
     def test_an_offer_is_signed_and_new(self, bench: Bench) -> None:
         """An offer says amount, room and end under the chip's signature, with a nonce of its own."""
         bench.load(100)
-        first, second = bench.offer(40), bench.offer()
+        first, second = (bench.offer(amount, acceptor=Acceptor.MANAGER) for amount in (40, None))
         assert (first.amount_minor, first.ceiling_minor) == (40, HOLDING_MINOR - 100)
         assert (first.moment, first.expires_at_ms) == (NOW, LATER_MS)
         assert second.amount_minor is None
@@ -48,10 +52,22 @@ class Accepting(Chapter):
     def test_accepting_again_is_harmless(self, bench: Bench) -> None:
         """The same transfers again, also after a reset, add nothing and say so."""
         acceptance = bench.acceptance(bench.transfer(70, bench.offer().nonce))
-        bench.session.accept(acceptance)
+        first = bench.session.accept(acceptance)
         bench.reset()
         answer = bench.session.accept(acceptance)
         assert (answer.repeated, answer.balance_minor) == (True, 70)
+        assert answer.receipt == first.receipt
+
+    @pytest.mark.feature("C-20", "C-24")
+    def test_a_receipt_names_what_was_taken_in(self, bench: Bench) -> None:
+        """The chip signs for session, sum and transfers, in their order, and for nothing else."""
+        offer = bench.offer()
+        transfers = [bench.transfer(amount, offer.nonce) for amount in (50, 20)]
+        answer = bench.session.accept(bench.acceptance(*transfers))
+        suite = bench.world.suite
+        names = tuple(parse_transfer(suite, raw).identifier for raw in transfers)
+        receipt = RECEIPT.read(suite, answer.receipt, bench.status.public_key)
+        assert receipt == Receipt(VERSION, offer.nonce, 70, names)
 
     @pytest.mark.feature("C-20")
     def test_a_session_is_paid_once(self, bench: Bench) -> None:
@@ -63,7 +79,8 @@ class Accepting(Chapter):
 
     @pytest.mark.feature("C-20")
     def test_a_session_of_nobody_is_refused(self, bench: Bench) -> None:
-        """A transfer with a nonce the chip never made is refused."""
+        """A transfer with a nonce the chip never made is refused, whatever offer comes with it."""
+        bench.offer()
         with bench.unchanged(Outcome.WRONG_SESSION):
             bench.session.accept(bench.acceptance(bench.transfer(70, bench.nonce())))
 
@@ -73,13 +90,42 @@ class Accepting(Chapter):
         with bench.unchanged(Outcome.WRONG_SESSION):
             bench.session.accept(bench.acceptance(*transfers))
 
-    def test_the_oldest_session_closes(self, bench: Bench) -> None:
-        """The chip keeps its newest sessions open; one more closes the oldest."""
+    @pytest.mark.feature("C-20")
+    def test_an_offer_must_be_the_chips_own(self, bench: Bench) -> None:
+        """The terms of a session are those the chip signed: another's offer, or an altered, is none."""
+        suite, honest = bench.world.suite, bench.offer(70)
+        transfer = bench.transfer(71, honest.nonce)
+        generous = replace(honest, amount_minor=71)
+        for key in (bench.stranger.key, bench.institution.key):
+            forged = OFFER.sign(suite, key, generous)
+            with bench.unchanged(Outcome.BAD_SIGNATURE):
+                bench.session.accept(bench.acceptance(transfer, offer=forged))
+
+    @pytest.mark.feature("C-22")
+    def test_only_the_oldest_sessions_close(self, bench: Bench) -> None:
+        """Sessions stay open while others come and go; only the newest so many are remembered."""
         nonces = [bench.offer().nonce for _ in range(MAX_OFFERS + 1)]
         with bench.unchanged(Outcome.WRONG_SESSION):
             bench.session.accept(bench.acceptance(bench.transfer(1, nonces[0])))
-        for nonce in nonces[1:]:
+        for nonce in (nonces[1], nonces[8], nonces[-1]):
             bench.session.accept(bench.acceptance(bench.transfer(1, nonce)))
+
+    @pytest.mark.feature("C-22")
+    def test_a_session_is_closed_for_good(self, bench: Bench) -> None:
+        """A payment accepted longer ago than the chip remembers receipts still enters only once."""
+        acceptance = bench.acceptance(bench.transfer(1, bench.offer().nonce))
+        bench.session.accept(acceptance)
+        for _ in range(MAX_ACCEPTED):
+            bench.accept(1)
+        with bench.unchanged(Outcome.WRONG_SESSION):
+            bench.session.accept(acceptance)
+
+    def test_sessions_that_managers_cash_cost_nothing(self, bench: Bench) -> None:
+        """Offers for the payee's manager push no offline session out."""
+        nonce = bench.offer().nonce
+        for _ in range(MAX_OFFERS):
+            bench.offer(acceptor=Acceptor.MANAGER)
+        bench.session.accept(bench.acceptance(bench.transfer(1, nonce)))
 
     @pytest.mark.feature("C-20")
     def test_a_transfer_to_another_is_refused(self, bench: Bench) -> None:
@@ -139,14 +185,16 @@ class Accepting(Chapter):
     @pytest.mark.feature("C-07")
     def test_no_amount_passes_the_ceiling(self, bench: Bench) -> None:
         """Where the payer sets the amount, the offer's ceiling still holds."""
-        transfer = bench.transfer(HOLDING_MINOR + 1, bench.offer().nonce)
+        offer = bench.offer()
+        transfer = bench.transfer(offer.ceiling_minor + 1, offer.nonce)
         with bench.unchanged(Outcome.AMOUNT_MISMATCH):
             bench.session.accept(bench.acceptance(transfer))
 
     @pytest.mark.feature("P-03")
     def test_the_holding_limit_counts_at_acceptance(self, bench: Bench) -> None:
         """Room that was there when the session opened may be gone when it is paid."""
-        transfer = bench.transfer(HOLDING_MINOR, bench.offer().nonce)
+        bench.load(HOLDING_MINOR - 70)
+        transfer = bench.transfer(70, bench.offer().nonce)
         bench.load(1)
         with bench.unchanged(Outcome.OVER_HOLDING_LIMIT):
             bench.session.accept(bench.acceptance(transfer))
@@ -159,6 +207,40 @@ class Accepting(Chapter):
             bench.offer()
         with bench.unchanged(Outcome.OVER_HOLDING_LIMIT):
             bench.offer(1)
+
+    @pytest.mark.feature("P-03", "D-16")
+    def test_the_host_may_lower_the_ceiling(self, bench: Bench) -> None:
+        """The host's own policy can lower what a session takes, and never raise it."""
+        assert bench.offer(ceiling_minor=50).ceiling_minor == 50
+        assert bench.offer(ceiling_minor=10**9).ceiling_minor == OFFLINE_MINOR
+        with bench.unchanged(Outcome.OVER_OFFLINE_LIMIT):
+            bench.offer(51, ceiling_minor=50)
+
+    @pytest.mark.feature("P-03")
+    def test_the_offline_total_is_exact(self, bench: Bench) -> None:
+        """Offline a chip receives its tier's total in all, and asks for no minor unit more."""
+        bench.accept(OFFLINE_MINOR - 70)
+        assert bench.offer().ceiling_minor == 70
+        with bench.unchanged(Outcome.OVER_OFFLINE_LIMIT):
+            bench.offer(71)
+        bench.accept(70)
+        assert bench.status.offline_received_minor == OFFLINE_MINOR
+        with bench.unchanged(Outcome.OVER_OFFLINE_LIMIT):
+            bench.offer()
+        bench.offer(acceptor=Acceptor.MANAGER)
+
+    @pytest.mark.feature("P-03", "C-22")
+    def test_what_is_over_the_offline_total_waits(self, bench: Bench) -> None:
+        """Of two sessions open at once one may find no room; after synchronising it enters."""
+        nonces = [bench.offer().nonce for _ in range(2)]
+        accepted, waiting = (
+            bench.acceptance(bench.transfer(OFFLINE_MINOR, nonce)) for nonce in nonces
+        )
+        bench.session.accept(accepted)
+        with bench.unchanged(Outcome.OVER_OFFLINE_LIMIT):
+            bench.session.accept(waiting)
+        bench.session.synchronise(bench.synchronisation(1))
+        assert bench.session.accept(waiting).balance_minor == 2 * OFFLINE_MINOR
 
     def test_a_full_chip_accepts_nothing(self, bench: Bench) -> None:
         """Without room for all pieces of a payment none is taken."""

@@ -14,12 +14,13 @@ from feiqian.chip.session import ChipSession
 from feiqian.crypto.cbor import VERSION
 from feiqian.money.currency import SignedCurrency
 from feiqian.money.limits import DEFAULT_TIER
-from feiqian.money.transfer import Acceptor, Transfer, sign_transfer
+from feiqian.money.transfer import TRANSFER, Acceptor, Transfer, sign_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.chips import PIN, personalise
 from feiqian.testing.keys import NOW_MS, Party, TrustWorld
 from feiqian.timing.moment import Moment
 from feiqian.wire.payment import OFFER, Offer
+from feiqian.wire.requests import SYNCHRONISATION, Synchronisation
 
 NOW = Moment(NOW_MS, 1_000)
 LATER_MS = NOW_MS + 60_000
@@ -55,6 +56,7 @@ class Bench:
         self.session = ChipSession(chip)
         self._issued = 0
         self._drawn = 0
+        self._offers: dict[bytes, bytes] = {}
 
     def personalise(self, tier: int = DEFAULT_TIER) -> None:
         """Make the chip operational in `tier`, and unlock it."""
@@ -120,7 +122,11 @@ class Bench:
         return self._drawn.to_bytes(16, "big")
 
     def payment(
-        self, amount_minor: int, inputs: tuple[bytes, ...], payee: bytes | None = None
+        self,
+        amount_minor: int,
+        inputs: tuple[bytes, ...],
+        payee: bytes | None = None,
+        acceptor: Acceptor = Acceptor.MANAGER,
     ) -> Pay:
         """A payment to the stranger, or to `payee`."""
         return Pay(
@@ -129,6 +135,7 @@ class Bench:
             nonce=self.nonce(),
             moment=NOW,
             inputs=inputs,
+            acceptor=acceptor,
         )
 
     def exportation(self, amount_minor: int, inputs: tuple[bytes, ...]) -> Export:
@@ -140,10 +147,13 @@ class Bench:
         amount_minor: int | None = None,
         expires_at_ms: int = LATER_MS,
         acceptor: Acceptor = Acceptor.CHIP,
+        ceiling_minor: int | None = None,
     ) -> Offer:
         """Open a session as payee; the offer, its signature checked."""
-        raw = self.session.offer(amount_minor, NOW, expires_at_ms, acceptor)
-        return OFFER.read(self.world.suite, raw, self.status.public_key)
+        raw = self.session.offer(amount_minor, NOW, expires_at_ms, acceptor, ceiling_minor)
+        offer = OFFER.read(self.world.suite, raw, self.status.public_key)
+        self._offers[offer.nonce] = raw
+        return offer
 
     def transfer(
         self,
@@ -170,15 +180,35 @@ class Bench:
         )
         return sign_transfer(self.world.suite, (payer or self.stranger).key, value).raw
 
-    def acceptance(self, *transfers: bytes, payer: Party | None = None) -> Accept:
-        """What the host hands to its chip for these transfers."""
+    def acceptance(
+        self, *transfers: bytes, payer: Party | None = None, offer: bytes | None = None
+    ) -> Accept:
+        """What the host hands to its chip for these transfers; `offer` in place of their own."""
         payer = payer or self.stranger
         institution = self.world.institutions[payer.certificate.value.issuer]
         return Accept(
             institution_certificate=institution.certificate.raw,
             payer_certificate=payer.certificate.raw,
             transfers=transfers,
+            offer=self._offer_of(transfers[0]) if offer is None else offer,
         )
+
+    def _offer_of(self, transfer: bytes) -> bytes:
+        """The offer of a transfer's session; of a session that is none, the newest offer."""
+        nonce = TRANSFER.peek(self.world.suite, transfer).nonce
+        return self._offers.get(nonce) or list(self._offers.values())[-1]
+
+    def accept(self, amount_minor: int) -> None:
+        """Be paid by the stranger, offline."""
+        nonce = self.offer(amount_minor).nonce
+        self.session.accept(self.acceptance(self.transfer(amount_minor, nonce)))
+
+    def synchronisation(
+        self, number: int, wallet: str = NUMBER, by: Party | None = None, moment: Moment = NOW
+    ) -> bytes:
+        """A synchronisation by the chip's institution (or by another) for it (or another wallet)."""
+        statement = Synchronisation(VERSION, wallet, moment, number)
+        return SYNCHRONISATION.sign(self.world.suite, (by or self.institution).key, statement)
 
 
 class Chapter:

@@ -1,4 +1,4 @@
-"""Chapter 7, frames: what is not a proper command of the applet is refused by its status word."""
+"""Chapter 8, frames: what is not a proper command of the applet is refused by its status word."""
 
 import pytest
 

@@ -6,11 +6,12 @@ from msgspec.structs import replace
 from feiqian.chip.card.memory import MAX_JOURNAL
 from feiqian.chip.commands import MAX_EXPORT_RECORDS, ExportRecord, HeldPiece
 from feiqian.money.limits import DEFAULT_TIER, limits_of
-from feiqian.money.transfer import SignedTransfer, parse_transfer, verify_transfer
+from feiqian.money.transfer import Acceptor, SignedTransfer, parse_transfer, verify_transfer
 from feiqian.outcomes import Outcome
 from feiqian.testing.chip_conformance.bench import NOW, Bench, Chapter
 
 PAYMENT_MINOR = limits_of(DEFAULT_TIER).payment_minor
+OFFLINE = limits_of(DEFAULT_TIER)
 
 
 def _read(bench: Bench, transfers: tuple[bytes, ...]) -> list[SignedTransfer]:
@@ -142,6 +143,32 @@ class Paying(Chapter):
         with bench.unchanged(Outcome.OVER_PAYMENT_LIMIT):
             bench.session.pay(bench.payment(PAYMENT_MINOR + 1, inputs))
         bench.session.pay(bench.payment(PAYMENT_MINOR, inputs))
+
+    @pytest.mark.feature("P-03")
+    def test_the_offline_payment_limit_is_exact(self, bench: Bench) -> None:
+        """Offline a chip pays its tier's limit at once, and not one minor unit more."""
+        inputs = bench.load(OFFLINE.offline_payment_minor + 1)
+        over = bench.payment(OFFLINE.offline_payment_minor + 1, inputs, acceptor=Acceptor.CHIP)
+        with bench.unchanged(Outcome.OVER_OFFLINE_LIMIT):
+            bench.session.pay(over)
+        bench.session.pay(replace(over, amount_minor=OFFLINE.offline_payment_minor))
+        assert bench.status.offline_paid_minor == OFFLINE.offline_payment_minor
+
+    @pytest.mark.feature("P-03", "C-22")
+    def test_the_offline_total_is_paid_once(self, bench: Bench) -> None:
+        """Offline a chip pays its tier's total in all; repeats cost nothing, nor does the manager."""
+        most, total = OFFLINE.offline_payment_minor, OFFLINE.offline_total_minor
+        pieces = bench.load(*[most] * (total // most + 1))
+        payments = [bench.payment(most, (one,), acceptor=Acceptor.CHIP) for one in pieces]
+        for payment in payments[:-1]:
+            bench.session.pay(payment)
+        bench.session.pay(payments[0])
+        assert bench.status.offline_paid_minor == total
+        bench.reset()
+        bench.unlock()
+        with bench.unchanged(Outcome.OVER_OFFLINE_LIMIT):
+            bench.session.pay(payments[-1])
+        bench.session.pay(replace(payments[-1], acceptor=Acceptor.MANAGER))
 
     def test_nobody_pays_oneself(self, bench: Bench) -> None:
         """A payment to the own wallet, or past the export record to the institution, is refused."""
