@@ -1,7 +1,8 @@
 """The redeemer's side of cashing: presenting what we received to whoever issued it (C-09).
 
-For each issuer there is one queue. What waits goes out together as soon as the last answer is
-stored, so the more there is to do the larger the requests become; nothing waits for a clock. An
+For each issuer there is one queue. What waits goes out together as soon as one of the few exchanges
+under way has been stored, so the more there is to do the larger the requests become; nothing waits
+for a clock. Answers may arrive in any order: what an issuer states to owe only grows. An
 answer is evidence: it is stored, with everything that follows from it, in one transaction, and
 only then do the waiting payments go on. Without an answer the items stay pending and are presented
 again: by the next request for them, or when the institution starts.
@@ -29,6 +30,8 @@ from feiqian.wire.cashing import (
 
 MAX_PRESENTED = 64
 """Most items in one request, so that every request stays far below the size limit."""
+MAX_EXCHANGES = 2
+"""Requests to one issuer under way at once: one side works while the other one does."""
 MAX_QUEUED = 10_000
 MAX_REDRIVEN = 1_000
 """Most pending items presented again at once."""
@@ -40,7 +43,7 @@ log = structlog.get_logger("presenting")
 @dataclass(slots=True)
 class _Queue:
     waiting: "list[tuple[presented.Item, asyncio.Future[CashResult]]]" = field(default_factory=list)
-    pump: "asyncio.Task[None] | None" = None
+    exchanges: "set[asyncio.Task[None]]" = field(default_factory=set)
 
 
 class Presenter:
@@ -76,8 +79,10 @@ class Presenter:
             raise Refusal(Outcome.BUSY, f"expected at most {MAX_QUEUED} items for {item.issuer}")
         future: asyncio.Future[CashResult] = asyncio.get_running_loop().create_future()
         queue.waiting.append((item, future))
-        if queue.pump is None or queue.pump.done():
-            queue.pump = asyncio.create_task(self._drain(item.issuer, queue))
+        if len(queue.exchanges) < MAX_EXCHANGES:
+            exchange = asyncio.create_task(self._drain(item.issuer, queue))
+            queue.exchanges.add(exchange)
+            exchange.add_done_callback(queue.exchanges.discard)
         return future
 
     async def _drain(self, issuer: str, queue: _Queue) -> None:
