@@ -70,6 +70,14 @@ class Courier(Protocol):
         ...
 
 
+class Library(Protocol):
+    """Reads documents that other parties publish for everybody."""
+
+    async def get(self, url: str) -> bytes:
+        """The document. `Refusal`: what the server refused, or unavailable, or timed_out."""
+        ...
+
+
 class Link(Protocol):
     """A direct connection between two clients; messages arrive whole and in order, or not."""
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feiqian.crypto.cbor import VERSION
-from feiqian.institution import books, record
+from feiqian.institution import books, conflicts, record
 from feiqian.institution.checking import check_cash_item
 from feiqian.institution.office import Office
 from feiqian.outcomes import Outcome, Refusal
@@ -64,7 +64,7 @@ async def cash(
     now_ms = office.now_ms()
     checked = [_check(office, item, redeemer, now_ms) for item in items]
     cashed = await office.store.write(
-        lambda tx: _cash_in_transaction(tx, redeemer, checked, now_ms)
+        lambda tx: _cash_in_transaction(tx, office, redeemer, checked, now_ms)
     )
     pairs = zip(items, cashed.decisions, strict=True)
     return cashed, tuple(_result(office, item, decision) for item, decision in pairs)
@@ -78,9 +78,9 @@ def _check(office: Office, item: CashItem, redeemer: str, now_ms: int) -> Checke
 
 
 def _cash_in_transaction(
-    tx: Transaction, redeemer: str, checked: Sequence[Checked], now_ms: int
+    tx: Transaction, office: Office, redeemer: str, checked: Sequence[Checked], now_ms: int
 ) -> Cashed:
-    decisions = tuple(_decide(tx, each, redeemer, now_ms) for each in checked)
+    decisions = tuple(_decide(tx, office, each, redeemer, now_ms) for each in checked)
     fresh_minor = sum(
         decision.transfer.value.amount_minor
         for decision in decisions
@@ -89,34 +89,18 @@ def _cash_in_transaction(
     return Cashed(decisions, _owe(tx, redeemer, fresh_minor, now_ms))
 
 
-def _decide(tx: Transaction, checked: Checked, redeemer: str, now_ms: int) -> Decision:
+def _decide(
+    tx: Transaction, office: Office, checked: Checked, redeemer: str, now_ms: int
+) -> Decision:
     if isinstance(checked, Refusal):
         return checked
     try:
         return record.redeem(tx, checked, redeemer, now_ms)
     except record.DoubleSpend as conflict:
-        _keep_evidence(tx, conflict, redeemer, now_ms)
+        conflicts.keep(tx, office.trust, conflict, redeemer, now_ms)
         return conflict
     except Refusal as refusal:
         return refusal
-
-
-def _keep_evidence(
-    tx: Transaction, conflict: record.DoubleSpend, presenter: str, now_ms: int
-) -> None:
-    transfer = conflict.presented
-    tx.execute(
-        "INSERT INTO conflicts (transfer, consumed, raw, certificate, presenter, found_at_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (transfer) DO NOTHING",
-        (
-            transfer.identifier,
-            transfer.value.consumed,
-            transfer.raw,
-            conflict.certificate,
-            presenter,
-            now_ms,
-        ),
-    )
 
 
 def _owe(tx: Transaction, creditor: str, fresh_minor: int, now_ms: int) -> int:
@@ -139,8 +123,8 @@ def _result(office: Office, item: CashItem, decision: Decision) -> CashResult:
         renewal = decision.renewal(office.suite, office.key, office.code)
         return CashResult(decision.transfer.identifier, outcome, "", renewal, None)
     first = decision.first if isinstance(decision, record.DoubleSpend) else None
-    name = _name_of(office, item)
-    return CashResult(name, decision.outcome, decision.detail[:300], None, first)
+    name, other = _name_of(office, item), first.raw if first else None
+    return CashResult(name, decision.outcome, decision.detail[:300], None, other)
 
 
 def _name_of(office: Office, item: CashItem) -> bytes:

@@ -19,6 +19,14 @@ def check_cashable(trust: TrustStore, item: PaymentItem, now_ms: int) -> Checked
     return checked
 
 
+def check_verifiable(trust: TrustStore, item: PaymentItem, now_ms: int) -> CheckedItem:
+    """Check an item that a chip has taken in. `Refusal` by name; wrong_session for a manager's."""
+    checked = check_item(trust, item, now_ms)
+    if checked.payment.value.acceptor is not Acceptor.CHIP:
+        raise Refusal(Outcome.WRONG_SESSION, "the payee's manager takes this in: bring it to cash")
+    return checked
+
+
 def check_cash_item(
     trust: TrustStore, cash_item: CashItem, redeemer: str, now_ms: int
 ) -> CheckedItem:

@@ -2,11 +2,15 @@
 
 import structlog
 
+from feiqian.institution import conflicts, reporting, verifying
 from feiqian.institution.cashing import answer_cash_request
+from feiqian.institution.listing import ListKeeper
 from feiqian.institution.office import Office
 from feiqian.institution.payments import pay
 from feiqian.institution.presenting import Presenter
 from feiqian.institution.requests import Counter
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import Library
 
 log = structlog.get_logger("institution")
 
@@ -17,6 +21,7 @@ class Institution:
     def __init__(self, office: Office, opening_minor: int = 0) -> None:
         """`opening_minor`: what new bank accounts start with (trial networks)."""
         self.office = office
+        self.double_spending = ListKeeper(office)
         self._presenter = Presenter(office)
         self._counter = Counter(office, self._presenter, opening_minor)
 
@@ -37,6 +42,27 @@ class Institution:
     async def cash(self, raw: bytes) -> bytes:
         """Another institution's cash request."""
         return await answer_cash_request(self.office, raw)
+
+    async def verify(self, raw: bytes) -> bytes:
+        """A verification request of a payee's client, for what its chip has taken in."""
+        return await verifying.verify(self.office, raw)
+
+    async def answer_verify_request(self, raw: bytes) -> bytes:
+        """Another institution's request to verify currency that was issued here."""
+        return await verifying.answer_verify_request(self.office, raw)
+
+    async def follow_list(self, library: Library) -> None:
+        """Report what double spends were found, then take the newest list. `Refusal` by name."""
+        await reporting.report_conflicts(self.office)
+        await self.double_spending.update(library)
+
+    async def evidence(self, name: str) -> bytes:
+        """Evidence by its name in hexadecimal. `Refusal`: malformed, unknown_identifier."""
+        try:
+            identifier = bytes.fromhex(name)
+        except ValueError:
+            raise Refusal(Outcome.MALFORMED, "expected a name of 64 hexadecimal digits") from None
+        return await self.office.store.read(lambda tx: conflicts.find_evidence(tx, identifier))
 
     def directory(self) -> bytes:
         """The platform's directory as this institution knows it."""

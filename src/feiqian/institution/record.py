@@ -2,7 +2,8 @@
 
 A state circulates until a transfer spends it; the payee's output of a transfer that was cashed is
 redeemed. A state is spent by one transfer only and for good: whoever presents another transfer of
-it is told so, with the first one as evidence (C-11). The same transfer again is a repeat.
+it is told so, with the first one as evidence (C-11). The same transfer again is a repeat. What was
+paid from chip to chip can be recorded before it is cashed: then its last output circulates (D-12).
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from enum import IntEnum
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.money.currency import Currency, sign_currency
+from feiqian.money.identifiers import PAYEE_OUTPUT
 from feiqian.money.piece import Output, issued_output, outputs_of, walk
-from feiqian.money.transfer import SignedTransfer, parse_transfer
+from feiqian.money.transfer import Acceptor, SignedTransfer, parse_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.wire.items import CheckedItem
@@ -29,12 +31,24 @@ class State(IntEnum):
 class DoubleSpend(Refusal):
     """Two different transfers of one state."""
 
-    def __init__(self, presented: SignedTransfer, certificate: bytes, first: bytes | None) -> None:
+    def __init__(
+        self, presented: SignedTransfer, certificate: bytes, first: "First | None"
+    ) -> None:
         super().__init__(Outcome.DOUBLE_SPENT, "another transfer has already consumed this state")
         self.presented = presented
         self.certificate = certificate
         self.first = first
-        """The transfer (raw) recorded first."""
+        """The one recorded first; None when the state was redeemed, not transferred."""
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The transfer of a state that the record has."""
+
+    name: bytes
+    raw: bytes
+    certificate: bytes
+    """Of the chip that signed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,8 @@ class Recorded:
     output: Output
     state: State
     consumed_by: bytes | None
+    awaited: bool
+    """Paid to a chip whose manager is to cash it: not to be paid on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,38 +78,67 @@ class Redemption:
         identifier, amount_minor = self.transfer.change_output, self.transfer.value.change_minor
         if identifier is None:
             return None
-        renewed = Currency(
-            VERSION,
-            issuer,
-            self.serial,
-            amount_minor,
-            self.payer,
-            self.recorded_at_ms,
-            0,
-            identifier,
-        )
-        return sign_currency(suite, key, renewed).raw
+        change = Output(identifier, amount_minor, self.payer)
+        return _renewed(suite, key, issuer, self.serial, change, self.recorded_at_ms)
 
 
-def enter(tx: Transaction, serial: bytes, output: Output, state: State) -> None:
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What recording a piece came to; enough to renew what its holder has."""
+
+    transfer: SignedTransfer
+    repeated: bool
+    serial: bytes
+    held: Output | None
+    """The last output; None when it has been spent since."""
+    recorded_at_ms: int
+
+    def renewal(self, suite: Suite, key: PrivateKey, issuer: str) -> bytes | None:
+        """What the holder has, re-issued, as long as it circulates."""
+        if self.held is None:
+            return None
+        return _renewed(suite, key, issuer, self.serial, self.held, self.recorded_at_ms)
+
+
+def _renewed(
+    suite: Suite, key: PrivateKey, issuer: str, serial: bytes, output: Output, recorded_at_ms: int
+) -> bytes:
+    renewed = Currency(
+        VERSION,
+        issuer,
+        serial,
+        output.amount_minor,
+        output.owner,
+        recorded_at_ms,
+        0,
+        output.identifier,
+    )
+    return sign_currency(suite, key, renewed).raw
+
+
+def enter(
+    tx: Transaction, serial: bytes, output: Output, state: State, awaited: bool = False
+) -> None:
     """Put a new state into the record."""
     tx.execute(
-        "INSERT INTO record (identifier, serial, amount_minor, owner, state, consumed_by)"
-        " VALUES (?, ?, ?, ?, ?, NULL)",
-        (output.identifier, serial, output.amount_minor, output.owner, state),
+        "INSERT INTO record (identifier, serial, amount_minor, owner, state, consumed_by, awaited)"
+        " VALUES (?, ?, ?, ?, ?, NULL, ?)",
+        (output.identifier, serial, output.amount_minor, output.owner, state, int(awaited)),
     )
 
 
 def look_up(tx: Transaction, identifier: bytes) -> Recorded | None:
     """The row of `identifier`, or None when this institution never issued or saw it."""
     rows = tx.query(
-        "SELECT serial, amount_minor, owner, state, consumed_by FROM record WHERE identifier = ?",
+        "SELECT serial, amount_minor, owner, state, consumed_by, awaited FROM record"
+        " WHERE identifier = ?",
         (identifier,),
     )
     if not rows:
         return None
-    serial, amount_minor, owner, state, consumed_by = rows[0]
-    return Recorded(serial, Output(identifier, amount_minor, owner), State(state), consumed_by)
+    serial, amount_minor, owner, state, consumed_by, awaited = rows[0]
+    output = Output(identifier, amount_minor, owner)
+    return Recorded(serial, output, State(state), consumed_by, bool(awaited))
 
 
 def redeem(tx: Transaction, checked: CheckedItem, redeemer: str, now_ms: int) -> Redemption:
@@ -119,21 +164,47 @@ def redeem(tx: Transaction, checked: CheckedItem, redeemer: str, now_ms: int) ->
     return Redemption(payment, False, start.serial, payer, recorded_at_ms)
 
 
+def observe(tx: Transaction, checked: CheckedItem, now_ms: int) -> Observation:
+    """Record what was paid from chip to chip; its last output goes on circulating (D-12).
+
+    Static validity has been checked. Raises `Refusal`: unknown_identifier, history_required,
+    wrong_owner, `DoubleSpend`, and what `walk` raises.
+    """
+    payment = checked.payment
+    start = _start(tx, checked)
+    steps = walk(start.output, checked.read.transfers)
+    # Every link is looked at, so `fresh` is what became of the last one.
+    fresh = [
+        _spend(tx, start.serial, consumed, transfer, checked, None, now_ms)
+        for consumed, transfer in steps
+    ]
+    recorded_at_ms = now_ms if fresh[-1] else _recorded_at(tx, payment.identifier)
+    held = look_up(tx, payment.payee_output)
+    circulates = held is not None and held.state is State.CIRCULATING
+    output = outputs_of(payment, steps[-1][0].owner)[PAYEE_OUTPUT] if circulates else None
+    return Observation(payment, not fresh[-1], start.serial, output, recorded_at_ms)
+
+
 def find_redemption(
     tx: Transaction, suite: Suite, transfer: bytes
 ) -> tuple[str, Redemption] | None:
-    """Who redeemed the transfer of this name, and how; None while it was not cashed."""
+    """Who redeemed the transfer of this name, and how; None while it was not cashed.
+
+    What the payee's chip took in is as final when it is recorded; nobody has redeemed it ("").
+    """
     rows = tx.query(
         "SELECT t.raw, t.serial, t.redeemer, t.recorded_at_ms, r.owner FROM transfers t"
         " JOIN record r ON r.consumed_by = t.transfer AND r.serial = t.serial"
-        " WHERE t.transfer = ? AND t.redeemer IS NOT NULL",
+        " WHERE t.transfer = ?",
         (transfer,),
     )
     if not rows:
         return None
     raw, serial, redeemer, recorded_at_ms, payer = rows[0]
     signed = parse_transfer(suite, raw)
-    return redeemer, Redemption(signed, True, serial, payer, recorded_at_ms)
+    if redeemer is None and signed.value.acceptor is Acceptor.MANAGER:
+        return None
+    return redeemer or "", Redemption(signed, True, serial, payer, recorded_at_ms)
 
 
 def _start(tx: Transaction, checked: CheckedItem) -> Recorded:
@@ -146,6 +217,8 @@ def _start(tx: Transaction, checked: CheckedItem) -> Recorded:
         raise Refusal(Outcome.UNKNOWN_IDENTIFIER, "expected a currency of this record")
     if piece is None and recorded.output.owner != checked.payer.fingerprint:
         raise Refusal(Outcome.WRONG_OWNER, "expected a transfer signed by the owner")
+    if recorded.awaited:
+        raise Refusal(Outcome.WRONG_SESSION, "the payee's manager takes this in: it is not paid on")
     if piece is not None and issued_output(piece.currency) != recorded.output:
         raise Refusal(Outcome.UNKNOWN_IDENTIFIER, "expected the currency as it was issued")
     return recorded
@@ -194,7 +267,8 @@ def _spend(
         (transfer.identifier, serial, transfer.raw, certificate, redeemer, now_ms),
     )
     payee, *change = outputs_of(transfer, consumed.owner)
-    enter(tx, serial, payee, State.REDEEMED if redeemer else State.CIRCULATING)
+    state = State.REDEEMED if redeemer else State.CIRCULATING
+    enter(tx, serial, payee, state, transfer.value.acceptor is Acceptor.MANAGER)
     for output in change:
         enter(tx, serial, output, State.CIRCULATING)
     return True
@@ -206,7 +280,7 @@ def _check_same_spender(
     recorded = look_up(tx, consumed.identifier)
     spender = recorded.consumed_by if recorded else None
     if spender != transfer.identifier:
-        raise DoubleSpend(transfer, certificate, _raw_transfer(tx, spender))
+        raise DoubleSpend(transfer, certificate, _first(tx, spender))
 
 
 def _redeem_history(tx: Transaction, checked: CheckedItem, redeemer: str) -> int:
@@ -217,9 +291,7 @@ def _redeem_history(tx: Transaction, checked: CheckedItem, redeemer: str) -> int
         (State.REDEEMED, payment.payee_output, State.CIRCULATING),
     )
     if not changed:
-        spent = look_up(tx, payment.payee_output)
-        first = _raw_transfer(tx, spent.consumed_by if spent else None)
-        raise DoubleSpend(payment, checked.payer.raw, first)
+        raise DoubleSpend(payment, checked.payer.raw, None)
     rows = tx.query(
         "UPDATE transfers SET redeemer = ? WHERE transfer = ? RETURNING recorded_at_ms",
         (redeemer, payment.identifier),
@@ -227,6 +299,11 @@ def _redeem_history(tx: Transaction, checked: CheckedItem, redeemer: str) -> int
     return int(rows[0][0])
 
 
-def _raw_transfer(tx: Transaction, transfer: bytes | None) -> bytes | None:
-    rows = tx.query("SELECT raw FROM transfers WHERE transfer = ?", (transfer,))
-    return rows[0][0] if rows else None
+def _recorded_at(tx: Transaction, transfer: bytes) -> int:
+    rows = tx.query("SELECT recorded_at_ms FROM transfers WHERE transfer = ?", (transfer,))
+    return int(rows[0][0])
+
+
+def _first(tx: Transaction, transfer: bytes | None) -> First | None:
+    rows = tx.query("SELECT raw, certificate FROM transfers WHERE transfer = ?", (transfer,))
+    return First(bytes(transfer), *rows[0]) if rows and transfer else None

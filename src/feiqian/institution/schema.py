@@ -133,4 +133,28 @@ MIGRATIONS = (
         balance_minor INTEGER NOT NULL
     );
     """,
+    # Offline payments are verified: what a manager awaits, evidence, and the platform's list.
+    """
+    ALTER TABLE record ADD COLUMN awaited INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE evidence (
+        identifier BLOB PRIMARY KEY,
+        consumed BLOB NOT NULL,
+        recorded BLOB NOT NULL,
+        raw BLOB NOT NULL,
+        found_at_ms INTEGER NOT NULL,
+        list_number INTEGER
+    );
+    CREATE INDEX evidence_unreported ON evidence (found_at_ms) WHERE list_number IS NULL;
+    CREATE TABLE list_documents (
+        kind TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        raw BLOB NOT NULL,
+        PRIMARY KEY (kind, number)
+    );
+    CREATE TABLE listed_wallets (
+        wallet TEXT PRIMARY KEY,
+        list_number INTEGER NOT NULL,
+        frozen_at_ms INTEGER NOT NULL
+    );
+    """,
 )

@@ -8,8 +8,10 @@ Numbers only grow: nobody goes back to an older list. The *compact* list is for 
 can only say "maybe": it never accuses.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -103,6 +105,39 @@ LIST_VERSION = SignedKind(b"feiqian/list-version", ListVersion, MAX_LIST_VERSION
 LIST_DELTA = SignedKind(b"feiqian/list-delta", ListDelta, MAX_DELTA_BYTES)
 LIST_CHUNK = SignedKind(b"feiqian/list-chunk", ListChunk, MAX_CHUNK_BYTES)
 COMPACT_PART = SignedKind(b"feiqian/list-compact", CompactPart, MAX_PART_BYTES)
+
+
+class DocumentKind(StrEnum):
+    """What can be read of the list, as published documents."""
+
+    VERSION = "version"
+    DELTA = "deltas"
+    """By the number of the version it leads to."""
+    CHUNK = "chunks"
+    """Of the newest base, from 0."""
+    PART = "compact"
+    """Of the compact list, from 0."""
+
+
+LIST_PATH = "/v1/double-spending"
+"""Where the platform and every institution publish the documents of the list."""
+EVIDENCE_PATH = "/v1/evidence"
+"""Where evidence is read by its name in hexadecimal."""
+
+_DOCUMENT = re.compile(r"(version)|(deltas|chunks|compact)/(0|[1-9][0-9]{0,15})", re.ASCII)
+
+
+def document_name(kind: DocumentKind, number: int = 0) -> str:
+    """The last part of a document's address."""
+    return kind.value if kind is DocumentKind.VERSION else f"{kind}/{number}"
+
+
+def parse_document_name(name: str) -> tuple[DocumentKind, int]:
+    """What is asked for by the last part of an address. `Refusal` malformed."""
+    found = _DOCUMENT.fullmatch(name)
+    if found is None:
+        raise Refusal(Outcome.MALFORMED, "expected version, deltas/N, chunks/N or compact/N")
+    return DocumentKind(found[1] or found[2]), int(found[3] or 0)
 
 
 @dataclass(frozen=True, slots=True)
