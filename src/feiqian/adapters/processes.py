@@ -4,10 +4,10 @@ The pid file holds the pid and the process's start time, so that a pid that the 
 somebody else since is never signalled.
 """
 
+import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 import urllib.request
@@ -26,16 +26,20 @@ def start(arguments: list[str], pid_file: Path, log_file: Path) -> int:
     running = find(pid_file)
     if running is not None:
         raise Refusal(Outcome.BUSY, f"expected no running server, found pid {running}")
-    with log_file.open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
-            [sys.executable, "-m", "feiqian", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    pid_file.write_text(f"{process.pid} {_started_at(process.pid)}\n", encoding="ascii")
-    return process.pid
+    output = (os.POSIX_SPAWN_OPEN, 1, str(log_file), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    pid = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "feiqian", *arguments],
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            output,
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    pid_file.write_text(f"{pid} {_started_at(pid)}\n", encoding="ascii")
+    return pid
 
 
 def find(pid_file: Path) -> int | None:
@@ -54,9 +58,19 @@ def stop(pid_file: Path) -> bool:
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
         if not _wait_gone(pid_file, STOP_WAIT_S):
-            os.kill(pid, signal.SIGKILL)
-            _wait_gone(pid_file, STOP_WAIT_S)
+            kill(pid_file)
+        _reap(pid)
     pid_file.unlink(missing_ok=True)
+    return pid is not None
+
+
+def kill(pid_file: Path) -> bool:
+    """End the server behind a pid file as a power cut would, and wait; whether there was one."""
+    pid = find(pid_file)
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+        _wait_gone(pid_file, STOP_WAIT_S)
+        _reap(pid)
     return pid is not None
 
 
@@ -94,6 +108,12 @@ def _started_at(pid: int) -> str:
     fields = stat.rpartition(")")[2].split()
     is_zombie = fields[0] == "Z"
     return "" if is_zombie else fields[19]
+
+
+def _reap(pid: int) -> None:
+    """Take note that a server has ended, if it was a child of this process."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
 
 
 def _wait_gone(pid_file: Path, wait_s: float) -> bool:

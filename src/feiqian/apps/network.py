@@ -39,6 +39,9 @@ CENTRAL = "central"
 PID_FILE = "server.pid"
 LOG_FILE = "server.log"
 
+_Party = tuple[str, Path, list[str]]
+"""Name, configuration file, and the command's arguments."""
+
 
 class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`network.toml`: which parties stand in this directory."""
@@ -161,12 +164,21 @@ async def _order_first_issuance(home: Path, platform: Platform, plan: Plan) -> N
 
 def up(folder: Path) -> list[Server]:
     """Start what does not run yet and wait until all answer. `Refusal` unavailable, timed_out."""
-    for name, config_path, arguments in _parties(folder):
+    central, *institutions = _parties(folder)
+    _start(folder, [central])
+    # All at once, but after the platform: a new institution asks it for the directory.
+    _start(folder, institutions)
+    return servers(folder)
+
+
+def _start(folder: Path, parties: Sequence[_Party]) -> None:
+    for _, config_path, arguments in parties:
         home = config_path.parent
         if processes.find(home / PID_FILE) is None:
             processes.start(arguments, home / PID_FILE, home / LOG_FILE)
+    for name, config_path, _ in parties:
+        home = config_path.parent
         processes.wait_healthy(_url(folder, name), home / PID_FILE, home / LOG_FILE)
-    return servers(folder)
 
 
 def down(folder: Path) -> list[str]:
@@ -192,7 +204,7 @@ def institution_url(folder: Path, code: str) -> str:
     return _url(folder, code)
 
 
-def _parties(folder: Path) -> Sequence[tuple[str, Path, list[str]]]:
+def _parties(folder: Path) -> Sequence[_Party]:
     network = load(folder / NETWORK_FILE, NetworkConfig)
     central = folder / CENTRAL / founding.CONFIG_FILE
     parties = [(CENTRAL, central, ["central", "serve", "--config", str(central)])]
