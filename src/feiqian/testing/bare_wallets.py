@@ -161,6 +161,13 @@ class BareWallet:
         self.holdings.append(holding)
         return holding
 
+    def renew(self, renewal_raw: bytes) -> None:
+        """Hold the issuer's restatement of a piece in its place, if the piece is still held."""
+        renewal = parse_currency(self.suite, renewal_raw)
+        for place, holding in enumerate(self.holdings):
+            if holding.output.identifier == renewal.identifier:
+                self.holdings[place] = Holding(issued_output(renewal), renewal)
+
     def sign(self, consumed: bytes, payee: bytes, amount: int, change: int, nonce: bytes) -> bytes:
         """A transfer of anything to anybody."""
         self.counter += 1
@@ -233,11 +240,16 @@ def identifier_item(handed: Holding) -> PaymentItem:
     )
 
 
-async def bring(payee: BareWallet, nonce: bytes, *items: PaymentItem) -> PaymentResult:
-    """Bring a payment request to the payee's manager, and hold what it issues."""
+async def present(payee: BareWallet, nonce: bytes, *items: PaymentItem) -> PaymentResult:
+    """Bring a payment request to the payee's manager."""
     request = encode_message(PaymentRequest(nonce, tuple(items)))
     raw = await payee.network.courier.post(payee.network.url(payee.code) + "/v1/payments", request)
-    result = decode_message(raw, PaymentResult)
+    return decode_message(raw, PaymentResult)
+
+
+async def bring(payee: BareWallet, nonce: bytes, *items: PaymentItem) -> PaymentResult:
+    """Bring a payment request to the payee's manager, and hold what it issues."""
+    result = await present(payee, nonce, *items)
     known = {holding.currency.raw for holding in payee.holdings}
     for currency in result.currencies:
         if currency not in known:

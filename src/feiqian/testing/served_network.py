@@ -12,6 +12,7 @@ from feiqian.adapters.clock import SystemClock
 from feiqian.adapters.http_client import HttpCourier
 from feiqian.crypto.suites import Suite
 from feiqian.crypto.trust import TrustStore
+from feiqian.ports import Courier
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class ServedNetwork:
     """What one needs to know of a network to use it; a `bare_wallets.Network`."""
 
     trust: TrustStore
-    courier: HttpCourier
+    courier: Courier
     clock: SystemClock
     seed: str
 
