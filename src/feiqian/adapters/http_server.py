@@ -60,16 +60,29 @@ class CborDocument:
     read: Callable[[], bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class CborCollection:
+    """`GET path/name`: documents that anybody may read, by name."""
+
+    path: str
+    read: Callable[[str], Awaitable[bytes]]
+    max_age_s: int
+    """How long a cache may give out a document."""
+
+
 def build_app(
     name: str,
     endpoints: Sequence[CborEndpoint],
-    documents: Sequence[CborDocument],
+    documents: Sequence[CborDocument | CborCollection],
     operations: Sequence[Operation],
     operator_token: str,
 ) -> "PartyApp":
     """The ASGI application of one party."""
     description = msgspec.json.encode(describe(name, operations))
-    routes = [_document_route(document) for document in documents]
+    routes = [
+        _document_route(each) if isinstance(each, CborDocument) else _collection_route(each)
+        for each in documents
+    ]
     routes += [_operation_route(operation, operator_token) for operation in operations]
     health = msgspec.json.encode({"name": name, "pid": os.getpid()})
     routes.append(Route("/health", _constant(health), methods=["GET"]))
@@ -172,6 +185,19 @@ def _document_route(document: CborDocument) -> Route:
         return Response(document.read(), media_type=CBOR)
 
     return Route(document.path, handle, methods=["GET"])
+
+
+def _collection_route(collection: CborCollection) -> Route:
+    async def handle(request: Request) -> Response:
+        try:
+            document = await collection.read(request.path_params["name"])
+        except Refusal as refusal:
+            refused = encode_message(Refused(refusal.outcome, refusal.detail[:MAX_DETAIL]))
+            return Response(refused, status_code=status_of(refusal.outcome), media_type=CBOR)
+        headers = {"cache-control": f"public, max-age={collection.max_age_s}"}
+        return Response(document, media_type=CBOR, headers=headers)
+
+    return Route(f"{collection.path}/{{name:path}}", handle, methods=["GET"])
 
 
 def _operation_route(operation: Operation, token: str) -> Route:

@@ -7,7 +7,14 @@ the directory are public; everything under ``/api/`` needs the operator's token.
 from pathlib import Path
 
 from feiqian.adapters.clock import SystemClock
-from feiqian.adapters.http_server import CborDocument, CborEndpoint, PartyApp, build_app, serve
+from feiqian.adapters.http_server import (
+    CborCollection,
+    CborDocument,
+    CborEndpoint,
+    PartyApp,
+    build_app,
+    serve,
+)
 from feiqian.adapters.logs import configure_logs
 from feiqian.adapters.operations import Operation
 from feiqian.adapters.sqlite import SqliteStore
@@ -23,18 +30,32 @@ from feiqian.central.documents import (
     ReservesBalance,
     ReservesChange,
 )
+from feiqian.central.list_documents import (
+    EvidenceFound,
+    EvidenceQuery,
+    ListReport,
+    ListRevocation,
+    ListRevoked,
+)
 from feiqian.central.platform import Platform
 from feiqian.central.schema import MIGRATIONS
 from feiqian.crypto.suite_names import suite_named
+from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 from feiqian.wire.requests import MAX_REQUEST_BYTES
 
 NAME = "platform"
+LIST_AGE_S = 10
+EVIDENCE_AGE_S = 24 * 60 * 60
+"""How long caches may give out documents of the list, and evidence, which never changes."""
 
 REPORT = "/api/report"
 RESERVES = "/api/reserves"
 INSTITUTIONS = "/api/institutions"
 MODE = "/api/settlement/mode"
 CYCLES = "/api/settlement/cycles"
+LIST = "/api/double-spending"
+REVOCATIONS = "/api/double-spending/revocations"
+EVIDENCE = "/api/evidence"
 
 
 def platform_app(platform: Platform, operator_token: str) -> PartyApp:
@@ -45,6 +66,8 @@ def platform_app(platform: Platform, operator_token: str) -> PartyApp:
         [
             CborDocument("/v1/directory", platform.directory),
             CborDocument("/v1/root", platform.root),
+            CborCollection(LIST_PATH, platform.list_document, LIST_AGE_S),
+            CborCollection(EVIDENCE_PATH, platform.evidence, EVIDENCE_AGE_S),
         ],
         operations(platform),
         operator_token,
@@ -85,6 +108,32 @@ def operations(platform: Platform) -> list[Operation]:
             platform.run_cycle,
             CycleReport,
             CycleOrder,
+        ),
+        *_list_operations(platform),
+    ]
+
+
+def _list_operations(platform: Platform) -> list[Operation]:
+    async def list_report(_: None) -> ListReport:
+        return await platform.list_report()
+
+    return [
+        Operation("GET", LIST, "The double-spending list at a glance", list_report, ListReport),
+        Operation(
+            "POST",
+            REVOCATIONS,
+            "Take something off the double-spending list",
+            platform.revoke_listing,
+            ListRevoked,
+            ListRevocation,
+        ),
+        Operation(
+            "POST",
+            EVIDENCE,
+            "Find evidence of double spends",
+            platform.find_evidence,
+            EvidenceFound,
+            EvidenceQuery,
         ),
     ]
 

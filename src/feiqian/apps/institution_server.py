@@ -11,7 +11,14 @@ import structlog
 from feiqian.adapters.clock import SystemClock, system_entropy
 from feiqian.adapters.clockwork import repeat
 from feiqian.adapters.http_client import HttpCourier
-from feiqian.adapters.http_server import CborDocument, CborEndpoint, PartyApp, build_app, serve
+from feiqian.adapters.http_server import (
+    CborCollection,
+    CborDocument,
+    CborEndpoint,
+    PartyApp,
+    build_app,
+    serve,
+)
 from feiqian.adapters.logs import configure_logs
 from feiqian.adapters.operations import Operation
 from feiqian.adapters.sqlite import SqliteStore
@@ -24,13 +31,18 @@ from feiqian.institution.office import Office
 from feiqian.institution.schema import MIGRATIONS
 from feiqian.outcomes import Refusal
 from feiqian.wire.cashing import MAX_CASH_BYTES
+from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
 from feiqian.wire.requests import MAX_REQUEST_BYTES
+from feiqian.wire.verification import MAX_VERIFY_BYTES
 
 DIRECTORY_FILE = "directory.cose"
 """The newest directory seen, so that an institution starts without the platform."""
 REFRESH_S = 30.0
-"""How often the directory is asked for, and pending items are presented again."""
+"""How often the directory and the list are asked for, and what is pending is tried again."""
+LIST_AGE_S = 10
+EVIDENCE_AGE_S = 24 * 60 * 60
+"""How long caches may give out documents of the list, and evidence, which never changes."""
 
 log = structlog.get_logger("institution")
 
@@ -112,10 +124,14 @@ def institution_app(institution: Institution, token: str) -> PartyApp:
             CborEndpoint("/v1/requests", institution.answer, MAX_REQUEST_BYTES),
             CborEndpoint("/v1/payments", institution.pay, MAX_MESSAGE_BYTES),
             CborEndpoint("/v1/cash", institution.cash, MAX_CASH_BYTES),
+            CborEndpoint("/v1/verifications", institution.verify, MAX_MESSAGE_BYTES),
+            CborEndpoint("/v1/verify", institution.answer_verify_request, MAX_VERIFY_BYTES),
         ],
         [
             CborDocument("/v1/directory", institution.directory),
             CborDocument("/v1/root", lambda: institution.office.trust.root.raw),
+            CborCollection(LIST_PATH, institution.double_spending.document, LIST_AGE_S),
+            CborCollection(EVIDENCE_PATH, institution.evidence, EVIDENCE_AGE_S),
         ],
         operations_of(operations.Operator(institution)),
         token,

@@ -4,7 +4,7 @@ Done again under the same key with the same content, an action answers as it did
 content it is refused (key_reused). A refused action leaves its key unused.
 """
 
-from feiqian.central import claims, membership, settlement
+from feiqian.central import claims, membership, reports, settlement
 from feiqian.central.audit import invariants
 from feiqian.central.authority import Authority
 from feiqian.central.documents import (
@@ -30,6 +30,17 @@ from feiqian.central.ledger import (
     move,
     post,
     reserves,
+)
+from feiqian.central.list_book import ListBook
+from feiqian.central.list_documents import (
+    MAX_SHOWN,
+    EvidenceFound,
+    EvidenceQuery,
+    EvidenceStanding,
+    ListedOffender,
+    ListReport,
+    ListRevocation,
+    ListRevoked,
 )
 from feiqian.central.netting import Claim
 from feiqian.money.amounts import MAX_AMOUNT_MINOR
@@ -91,6 +102,60 @@ def run_cycle(_order: CycleOrder, tx: Transaction, now_ms: int) -> CycleReport:
 
 def _open_claim(claim: Claim) -> OpenClaim:
     return OpenClaim(claim.debtor, claim.creditor, claim.amount_minor)
+
+
+def list_report(book: ListBook, tx: Transaction) -> ListReport:
+    """The newest double-spending list at a glance."""
+    held = book.current(tx)
+    newest = sorted(held.listed.offenders.values(), key=lambda each: each.since_ms, reverse=True)
+    [[count]] = tx.query("SELECT COUNT(*) FROM evidence")
+    state = held.state
+    return ListReport(
+        state.number,
+        state.issued_at_ms,
+        state.identifiers,
+        state.offenders,
+        state.digest.hex(),
+        int(count),
+        tuple(
+            ListedOffender(each.fingerprint.hex(), each.wallet, each.since_ms)
+            for each in newest[:MAX_SHOWN]
+        ),
+    )
+
+
+def revoke(book: ListBook, revocation: ListRevocation, tx: Transaction, now_ms: int) -> ListRevoked:
+    """Take something off the list. `Refusal`: unknown_identifier, unknown_wallet."""
+    revoked = ListRevoked(*reports.revoke(book, _subject(revocation.subject), tx, now_ms))
+    tx.execute(
+        "INSERT INTO list_revocations (number, subject, reason) VALUES (?, ?, ?)",
+        (revoked.number, revocation.subject, revocation.reason),
+    )
+    return revoked
+
+
+def find_evidence(query: EvidenceQuery, tx: Transaction) -> EvidenceFound:
+    """The evidence that is kept about something or somebody."""
+    rows = reports.evidence_on(tx, _subject(query.subject), MAX_SHOWN)
+    return EvidenceFound(
+        tuple(
+            EvidenceStanding(
+                identifier.hex(),
+                consumed.hex(),
+                recorded.hex(),
+                wallet,
+                reporter,
+                reported_at_ms,
+                raw.hex(),
+            )
+            for identifier, consumed, recorded, wallet, reporter, raw, reported_at_ms in rows
+        )
+    )
+
+
+def _subject(text: str) -> bytes | str:
+    """A wallet number as text, anything else as bytes; the document has checked the form."""
+    return text if "-" in text else bytes.fromhex(text)
 
 
 def report(tx: Transaction) -> Report:

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 import msgspec
 from msgspec import Struct
 
-from feiqian.central import idempotency, membership, operator, requests
+from feiqian.central import idempotency, membership, operator, reports, requests
 from feiqian.central.authority import Authority, take_office
 from feiqian.central.documents import (
     Admission,
@@ -24,6 +24,14 @@ from feiqian.central.documents import (
     ReservesBalance,
     ReservesChange,
 )
+from feiqian.central.list_book import ListBook
+from feiqian.central.list_documents import (
+    EvidenceFound,
+    EvidenceQuery,
+    ListReport,
+    ListRevocation,
+    ListRevoked,
+)
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.crypto.trust import TrustStore
 from feiqian.ports import Clock, Store, Transaction
@@ -31,7 +39,7 @@ from feiqian.ports import Clock, Store, Transaction
 OPERATOR = "operator"
 """Sender of the operator's actions; no institution can have this name."""
 
-A = TypeVar("A", Admission, ReservesChange, ModeChange, CycleOrder)
+A = TypeVar("A", Admission, ReservesChange, ModeChange, CycleOrder, ListRevocation)
 R = TypeVar("R", bound=Struct)
 
 
@@ -43,15 +51,17 @@ class Platform:
         self._store = store
         self._clock = clock
         self._trust = TrustStore(authority.suite, authority.root)
+        self._book = ListBook(authority)
 
     @classmethod
     async def open(
         cls, suite: Suite, root_raw: bytes, key: PrivateKey, store: Store, clock: Clock
     ) -> Self:
-        """Take office, and publish an empty directory when there is none yet."""
+        """Take office, and publish an empty directory and list when there are none yet."""
         platform = cls(take_office(suite, root_raw, key), store, clock)
         now_ms = clock.now().midpoint_ms
         await store.write(partial(_publish_first, platform._authority, now_ms))
+        await store.write(lambda tx: platform._book.publish_first(tx, now_ms))
         await platform._refresh()
         return platform
 
@@ -63,7 +73,7 @@ class Platform:
         asked = requests.read_request(self._authority.suite, raw)
         await self._refresh()
         now = self._clock.now()
-        accepted = requests.authenticate(self._authority, self._trust, asked, now)
+        accepted = requests.authenticate(self._authority, self._trust, self._book, asked, now)
         return await self._store.write(partial(requests.answer, self._authority, accepted, now))
 
     def directory(self) -> bytes:
@@ -73,6 +83,14 @@ class Platform:
     def root(self) -> bytes:
         """The root certificate (COSE bytes)."""
         return self._authority.root.raw
+
+    async def list_document(self, name: str) -> bytes:
+        """A document of the double-spending list. `Refusal`: malformed, unknown_identifier."""
+        return await self._store.read(lambda tx: self._book.document(tx, name))
+
+    async def evidence(self, name: str) -> bytes:
+        """Evidence by its name in hexadecimal. `Refusal`: malformed, unknown_identifier."""
+        return await self._store.read(lambda tx: reports.find_evidence(tx, name))
 
     async def admit(self, admission: Admission) -> Admitted:
         """Certify and publish an institution. `Refusal`: malformed, wrong_owner, key_reused."""
@@ -100,6 +118,18 @@ class Platform:
     async def report(self) -> Report:
         """The state of the books, with every invariant checked."""
         return await self._store.read(operator.report)
+
+    async def list_report(self) -> ListReport:
+        """The newest double-spending list at a glance."""
+        return await self._store.read(partial(operator.list_report, self._book))
+
+    async def revoke_listing(self, revocation: ListRevocation) -> ListRevoked:
+        """Take something off the list. `Refusal`: unknown_identifier, unknown_wallet, key_reused."""
+        return await self._once(revocation, partial(operator.revoke, self._book), ListRevoked)
+
+    async def find_evidence(self, query: EvidenceQuery) -> EvidenceFound:
+        """The evidence that is kept about something or somebody."""
+        return await self._store.read(partial(operator.find_evidence, query))
 
     async def _once(
         self,

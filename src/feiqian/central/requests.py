@@ -1,4 +1,4 @@
-"""Signed requests of institutions: issue, return, settle, position (P-01, P-05, P-07).
+"""Signed requests of institutions: issue, return, settle, position, report (P-01, P-05, P-07, D-14).
 
 Three steps. `read_request` judges the bytes. `authenticate` judges who signed them, and turns the
 request into its decision: a function of a transaction. `answer` runs that under the sender's key.
@@ -12,12 +12,13 @@ from functools import partial
 
 from msgspec import Struct
 
-from feiqian.central import claims, idempotency, issuance, settlement
+from feiqian.central import claims, idempotency, issuance, reports, settlement
 from feiqian.central.authority import Authority
 from feiqian.central.claims import Statement
 from feiqian.central.ledger import balance_minor
 from feiqian.central.ledger import issuance as issuance_account
 from feiqian.central.ledger import reserves as reserves_account
+from feiqian.central.list_book import ListBook
 from feiqian.crypto import cbor, cose
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import PLATFORM, check_validity
@@ -37,21 +38,23 @@ from feiqian.wire.requests import (
     EmptyBody,
     IssueBody,
     PositionResult,
+    ReportBody,
     Request,
     SettleBody,
     SettledClaim,
     SettleResult,
 )
 
-Body = IssueBody | SettleBody | EmptyBody
+Body = IssueBody | SettleBody | EmptyBody | ReportBody
 Decision = Callable[[Transaction, int], Struct]
 """What an authenticated request does, at a moment in Unix milliseconds, and its result."""
 
-_SHAPES: dict[Action, type[IssueBody] | type[SettleBody] | type[EmptyBody]] = {
+_SHAPES: dict[Action, type[Body]] = {
     Action.ISSUE: IssueBody,
     Action.RETURN: IssueBody,
     Action.SETTLE: SettleBody,
     Action.POSITION: EmptyBody,
+    Action.REPORT: ReportBody,
 }
 
 
@@ -88,10 +91,13 @@ def read_request(suite: Suite, raw: bytes) -> Asked:
     return Asked(signed, request, body, statements)
 
 
-def authenticate(authority: Authority, trust: TrustStore, asked: Asked, now: Moment) -> Accepted:
+def authenticate(
+    authority: Authority, trust: TrustStore, book: ListBook, asked: Asked, now: Moment
+) -> Accepted:
     """Judge who signed, and prepare what to do.
 
-    Raises `Refusal`: unknown_issuer, certificate_expired, bad_signature, wrong_addressee.
+    Raises `Refusal`: unknown_issuer, certificate_expired, bad_signature, wrong_addressee; for a
+    report what its evidence is refused for.
     """
     request = asked.request
     sender = trust.institution(request.sender).value
@@ -101,7 +107,7 @@ def authenticate(authority: Authority, trust: TrustStore, asked: Asked, now: Mom
         raise Refusal(Outcome.WRONG_ADDRESSEE, f"expected a request to {PLATFORM}")
     digest = authority.suite.digest(asked.signed.payload)
     key = idempotency.Key(request.sender, request.request_id, digest)
-    return Accepted(key, request, _decision(authority, trust, asked))
+    return Accepted(key, request, _decision(authority, trust, book, asked))
 
 
 def answer(authority: Authority, accepted: Accepted, now: Moment, tx: Transaction) -> bytes:
@@ -125,8 +131,11 @@ def _decided(authority: Authority, accepted: Accepted, now_ms: int, tx: Transact
     return ANSWER.sign(authority.suite, authority.key, said)
 
 
-def _decision(authority: Authority, trust: TrustStore, asked: Asked) -> Decision:
+def _decision(authority: Authority, trust: TrustStore, book: ListBook, asked: Asked) -> Decision:
     sender, body = asked.request.sender, asked.body
+    if isinstance(body, ReportBody):
+        report = reports.read_report(trust, body, sender, asked.signed.raw)
+        return partial(reports.accept, book, report)
     if isinstance(body, IssueBody):
         wish = issuance.Wish(sender, body.amount_minor, asked.signed.raw)
         act = issuance.issue if asked.request.action is Action.ISSUE else issuance.take_back

@@ -83,4 +83,51 @@ MIGRATIONS: tuple[str, ...] = (
         settled_at_ms BIGINT NOT NULL
     )
     """,
+    # The double-spending list: evidence, what is listed by it, and every version that was signed.
+    """
+    CREATE TABLE evidence (
+        identifier BYTEA PRIMARY KEY,
+        consumed BYTEA NOT NULL,
+        recorded BYTEA NOT NULL,
+        offender BYTEA NOT NULL,
+        wallet TEXT NOT NULL,
+        reporter TEXT NOT NULL,
+        raw BYTEA NOT NULL,
+        request_raw BYTEA NOT NULL,
+        reported_at_ms BIGINT NOT NULL
+    );
+    CREATE INDEX evidence_by_consumed ON evidence (consumed);
+    CREATE INDEX evidence_by_offender ON evidence (offender);
+    CREATE INDEX evidence_by_wallet ON evidence (wallet);
+    CREATE TABLE listed_identifiers (
+        consumed BYTEA NOT NULL,
+        honoured BYTEA NOT NULL,
+        offender BYTEA NOT NULL,
+        listed_in BIGINT NOT NULL,
+        revoked_in BIGINT,
+        PRIMARY KEY (consumed, listed_in),
+        CHECK (revoked_in > listed_in)
+    );
+    CREATE INDEX listed_identifiers_by_offender ON listed_identifiers (offender);
+    CREATE TABLE listed_offenders (
+        fingerprint BYTEA NOT NULL,
+        wallet TEXT NOT NULL,
+        since_ms BIGINT NOT NULL,
+        listed_in BIGINT NOT NULL,
+        revoked_in BIGINT,
+        PRIMARY KEY (fingerprint, listed_in),
+        CHECK (revoked_in > listed_in)
+    );
+    CREATE INDEX listed_offenders_by_wallet ON listed_offenders (wallet);
+    CREATE TABLE list_versions (
+        number BIGINT PRIMARY KEY,
+        version_raw BYTEA NOT NULL,
+        delta_raw BYTEA
+    );
+    CREATE TABLE list_revocations (
+        number BIGINT PRIMARY KEY REFERENCES list_versions (number),
+        subject TEXT NOT NULL,
+        reason TEXT NOT NULL
+    )
+    """,
 )

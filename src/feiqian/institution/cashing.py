@@ -14,6 +14,7 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.institution import books, conflicts, record
 from feiqian.institution.checking import check_cash_item
 from feiqian.institution.office import Office
+from feiqian.institution.renewals import Redemption
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.wire.cashing import (
@@ -31,7 +32,7 @@ from feiqian.wire.items import CheckedItem, read_item
 _NO_TRANSFER = bytes(32)
 """Names the transfer of an item that could not even be read."""
 
-Decision = record.Redemption | Refusal
+Decision = Redemption | Refusal
 Checked = CheckedItem | Refusal
 
 
@@ -84,7 +85,7 @@ def _cash_in_transaction(
     fresh_minor = sum(
         decision.transfer.value.amount_minor
         for decision in decisions
-        if isinstance(decision, record.Redemption) and not decision.repeated
+        if isinstance(decision, Redemption) and not decision.repeated
     )
     return Cashed(decisions, _owe(tx, redeemer, fresh_minor, now_ms))
 
@@ -118,7 +119,7 @@ def _owe(tx: Transaction, creditor: str, fresh_minor: int, now_ms: int) -> int:
 
 
 def _result(office: Office, item: CashItem, decision: Decision) -> CashResult:
-    if isinstance(decision, record.Redemption):
+    if isinstance(decision, Redemption):
         outcome = Outcome.REPEATED if decision.repeated else Outcome.ACCEPTED
         renewal = decision.renewal(office.suite, office.key, office.code)
         return CashResult(decision.transfer.identifier, outcome, "", renewal, None)

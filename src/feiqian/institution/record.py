@@ -9,9 +9,8 @@ paid from chip to chip can be recorded before it is cashed: then its last output
 from dataclasses import dataclass
 from enum import IntEnum
 
-from feiqian.crypto.cbor import VERSION
-from feiqian.crypto.suites import PrivateKey, Suite
-from feiqian.money.currency import Currency, sign_currency
+from feiqian.crypto.suites import Suite
+from feiqian.institution.renewals import Observation, Redemption
 from feiqian.money.identifiers import PAYEE_OUTPUT
 from feiqian.money.piece import Output, issued_output, outputs_of, walk
 from feiqian.money.transfer import Acceptor, SignedTransfer, parse_transfer
@@ -61,59 +60,6 @@ class Recorded:
     consumed_by: bytes | None
     awaited: bool
     """Paid to a chip whose manager is to cash it: not to be paid on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Redemption:
-    """What cashing one payment came to; enough to renew its change."""
-
-    transfer: SignedTransfer
-    repeated: bool
-    serial: bytes
-    payer: bytes
-    recorded_at_ms: int
-
-    def renewal(self, suite: Suite, key: PrivateKey, issuer: str) -> bytes | None:
-        """The change re-issued: the same bytes whenever it is asked for again; None if none."""
-        identifier, amount_minor = self.transfer.change_output, self.transfer.value.change_minor
-        if identifier is None:
-            return None
-        change = Output(identifier, amount_minor, self.payer)
-        return _renewed(suite, key, issuer, self.serial, change, self.recorded_at_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What recording a piece came to; enough to renew what its holder has."""
-
-    transfer: SignedTransfer
-    repeated: bool
-    serial: bytes
-    held: Output | None
-    """The last output; None when it has been spent since."""
-    recorded_at_ms: int
-
-    def renewal(self, suite: Suite, key: PrivateKey, issuer: str) -> bytes | None:
-        """What the holder has, re-issued, as long as it circulates."""
-        if self.held is None:
-            return None
-        return _renewed(suite, key, issuer, self.serial, self.held, self.recorded_at_ms)
-
-
-def _renewed(
-    suite: Suite, key: PrivateKey, issuer: str, serial: bytes, output: Output, recorded_at_ms: int
-) -> bytes:
-    renewed = Currency(
-        VERSION,
-        issuer,
-        serial,
-        output.amount_minor,
-        output.owner,
-        recorded_at_ms,
-        0,
-        output.identifier,
-    )
-    return sign_currency(suite, key, renewed).raw
 
 
 def enter(

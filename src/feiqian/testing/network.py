@@ -16,19 +16,21 @@ from feiqian.central.schema import MIGRATIONS as CENTRAL_MIGRATIONS
 from feiqian.crypto.p256 import P256_SHA256
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.crypto.trust import TrustStore
-from feiqian.institution import books, standing
+from feiqian.institution import books, reporting, standing
 from feiqian.institution.institution import Institution
 from feiqian.institution.office import Office
 from feiqian.institution.schema import MIGRATIONS as INSTITUTION_MIGRATIONS
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.platform_world import START_MS, StandingClock
+from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 
 CENTRAL_URL = "http://central"
 DEFAULT_RESERVES_MINOR = 1_000_000_00
 DEFAULT_OPENING_MINOR = 1_000_00
 
 Handler = Callable[[bytes], Awaitable[bytes]]
+Reader = Callable[[str], Awaitable[bytes]]
 
 
 class SeededEntropy:
@@ -55,6 +57,8 @@ class RoutingCourier:
     """URL prefixes that do what is asked and whose answer is lost."""
     posted: list[tuple[str, bytes]] = field(default_factory=list)
     """Everything that was ever sent."""
+    published: dict[str, Reader] = field(default_factory=dict)
+    """URL prefixes whose documents are read by name."""
 
     async def post(self, url: str, body: bytes) -> bytes:
         """Deliver, unless the test has arranged otherwise."""
@@ -65,6 +69,15 @@ class RoutingCourier:
         if any(url.startswith(prefix) for prefix in self.losing_answers):
             raise Refusal(Outcome.TIMED_OUT, f"the answer of {url} was lost")
         return answer
+
+    async def get(self, url: str) -> bytes:
+        """`ports.Library`: a document that the other party publishes."""
+        if any(url.startswith(prefix) for prefix in self.cut_off):
+            raise Refusal(Outcome.UNAVAILABLE, f"{url} is cut off")
+        for prefix, read in self.published.items():
+            if url.startswith(f"{prefix}/"):
+                return await read(url.removeprefix(f"{prefix}/"))
+        raise Refusal(Outcome.UNAVAILABLE, f"nothing is published at {url}")
 
 
 @dataclass
@@ -95,6 +108,8 @@ class SimulatedNetwork:
         stores = {"platform": MemoryStore(CENTRAL_MIGRATIONS)}
         platform = await Platform.open(suite, root_raw, root_key, stores["platform"], clock)
         courier.handlers[f"{CENTRAL_URL}/v1/requests"] = platform.answer
+        courier.published[f"{CENTRAL_URL}{LIST_PATH}"] = platform.list_document
+        courier.published[f"{CENTRAL_URL}{EVIDENCE_PATH}"] = platform.evidence
         network = cls(platform, {}, stores, courier, clock, seed)
         for code in codes:
             public_key = key_of(suite, seed, code).public.hex()
@@ -140,6 +155,10 @@ class SimulatedNetwork:
         self.courier.handlers[f"{url}/v1/requests"] = institution.answer
         self.courier.handlers[f"{url}/v1/payments"] = institution.pay
         self.courier.handlers[f"{url}/v1/cash"] = institution.cash
+        self.courier.handlers[f"{url}/v1/verifications"] = institution.verify
+        self.courier.handlers[f"{url}/v1/verify"] = institution.answer_verify_request
+        self.courier.published[f"{url}{LIST_PATH}"] = institution.double_spending.document
+        self.courier.published[f"{url}{EVIDENCE_PATH}"] = institution.evidence
         self.institutions[code] = institution
         return institution
 
@@ -156,6 +175,13 @@ class SimulatedNetwork:
         for institution in self.institutions.values():
             await standing.update_position(institution.office)
         return report
+
+    async def follow_lists(self) -> None:
+        """Every institution reports what it found, then every one takes the newest list."""
+        for institution in self.institutions.values():
+            await reporting.report_conflicts(institution.office)
+        for institution in self.institutions.values():
+            await institution.follow_list(self.courier)
 
     def balances(self, code: str) -> dict[str, int]:
         """An institution's books."""
