@@ -43,6 +43,7 @@ _NEXT: dict[Outcome, str] = {
     Outcome.LIST_MISMATCH: "with the whole list",
     Outcome.LISTED_OFFENDER: "once the entry is revoked",
     Outcome.VERIFICATION_REQUIRED: "once the issuer has verified it",
+    Outcome.STALE_LIST: "with a connection, or a newer list",
     Outcome.UNKNOWN_IDENTIFIER: _NEVER,
     Outcome.HISTORY_REQUIRED: "the same transfers, as full pieces",
     Outcome.DOUBLE_SPENT: _NEVER,

@@ -71,6 +71,8 @@ class Outcome(StrEnum):
     """The payer stands on the double-spending list."""
     VERIFICATION_REQUIRED = "verification_required"
     """The list leaves a doubt that only the issuer can settle: verify with the back end."""
+    STALE_LIST = "stale_list"
+    """Without the back end, and without a list recent enough, nothing can be verified."""
 
     # State of the managers ---------------------------------------------------------------------
     UNKNOWN_IDENTIFIER = "unknown_identifier"

@@ -93,6 +93,16 @@ def _spendable(transfer: SignedTransfer, payer: bytes) -> tuple[Output, ...]:
     return outputs if transfer.value.acceptor is Acceptor.CHIP else outputs[CHANGE_OUTPUT:]
 
 
+def hands_of(transfers: Sequence[SignedTransfer]) -> int:
+    """How many hands value has passed when the last of `transfers` has paid it on.
+
+    Change stays in the same hand; every payee's output that was passed on, and the last one, counts.
+    """
+    consumed = {transfer.value.consumed for transfer in transfers}
+    passed_on = sum(transfer.payee_output in consumed for transfer in transfers)
+    return passed_on + 1
+
+
 def verify_piece(
     trust: TrustStore, piece: Piece, at_ms: int
 ) -> list[tuple[Output, SignedTransfer]]:
