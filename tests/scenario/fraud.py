@@ -82,7 +82,9 @@ class Fraud:
 
     def held(self, code):
         """The list that an institution holds."""
-        return self.network.institutions[code].double_spending._held.listed
+        held = self.network.institutions[code].double_spending._held
+        assert held is not None
+        return held.listed
 
 
 def offline(payer, holding, payee, amount_minor):
