@@ -1,17 +1,22 @@
-"""Every link keeps the same promises: in memory, over TCP, by QR code."""
+"""Every link keeps the same promises: in memory, over TCP, by QR code; also when damaged."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
-from feiqian.adapters.qr import PAYEE, PAYER, QrLink
+from feiqian.adapters.qr import QrLink
+from feiqian.adapters.qr_frames import PAYEE, PAYER
 from feiqian.adapters.tcp import TcpLink, TcpListener
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link
-from feiqian.testing.link_conformance import LinkConformance
-from feiqian.testing.links import MemoryLink, linked_pair
+from feiqian.testing.link_conformance import DAMAGED_SIZES, Damage, LinkConformance
+from feiqian.testing.links import Faults, MemoryLink, linked_pair
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
+from tests.conformance.qr_camera import Camera
+from tests.conformance.tearing_proxy import TearingProxy
+
+TEARS = tuple(Damage(tear_at_byte=count) for count in (0, 1, 3, 4, 5, 17, 18, 700, 723, 6_000))
 
 
 @pytest.mark.feature("C-01")
@@ -22,6 +27,11 @@ class TestMemoryLink(LinkConformance):
     async def vanish(self, link: Link) -> None:
         assert isinstance(link, MemoryLink)
         await link.close()
+
+    DAMAGES = tuple(Damage(tear_at_byte=count) for count in range(len(DAMAGED_SIZES)))
+
+    async def connect_damaged(self, damage: Damage) -> tuple[Link, Link]:
+        return linked_pair(Faults(tear_before=damage.tear_at_byte))
 
 
 @pytest.mark.feature("C-01")
@@ -36,6 +46,16 @@ class TestTcpLink(LinkConformance):
     async def vanish(self, link: Link) -> None:
         assert isinstance(link, TcpLink)
         link._writer.transport.abort()
+
+    DAMAGES = TEARS
+
+    async def connect_damaged(self, damage: Damage) -> tuple[Link, Link]:
+        listener = await TcpListener.listen("127.0.0.1", 0)
+        proxy = await TearingProxy.before(listener.port, damage.tear_at_byte or 0)
+        payer = await TcpLink.connect("127.0.0.1", proxy.port, attempts=1)
+        payee = await listener.accept()
+        await listener.close()
+        return payee, payer
 
     def test_a_frame_that_announces_too_much_is_refused(self) -> None:
         """A peer that announces a frame above the limit is cut off before it can send it."""
@@ -59,6 +79,28 @@ class TestQrLink(LinkConformance):
 
     async def connect(self) -> tuple[Link, Link]:
         return QrLink(self.directory, PAYEE), QrLink(self.directory, PAYER)
+
+    # Of the longest message that is sent, 11 of 18 frames are needed; of the others, one.
+    HARMLESS = (
+        Damage(),
+        Damage(lose=frozenset({1, 4, 6, 9, 12})),
+        Damage(repeat=frozenset(range(18))),
+        Damage(swap=frozenset(range(1, 18, 2)), lose=frozenset({3}), repeat=frozenset({5})),
+        Damage(swap=frozenset(range(18))),
+    )
+    DAMAGES = (*HARMLESS, Damage(lose=frozenset(range(1, 9))), Damage(tear_at_byte=1_500))
+
+    async def connect_damaged(self, damage: Damage) -> tuple[Link, Link]:
+        film = self.directory.with_name(f"film-{self.DAMAGES.index(damage)}")
+        scene = self.directory.with_name(f"scene-{self.DAMAGES.index(damage)}")
+        payee, payer = QrLink(scene, PAYEE), QrLink(film, PAYER)
+        self.must_arrive = len(DAMAGED_SIZES) if damage in self.HARMLESS else 0
+        self.watching = asyncio.ensure_future(Camera(scene, film, damage).watch())
+        return payee, payer
+
+    def check_arrived(self, count: int) -> None:
+        self.watching.cancel()
+        assert count >= self.must_arrive
 
     def test_codes_of_an_ended_session_are_ignored(self) -> None:
         """A payer that finds the images of a session that ended waits for the next session."""

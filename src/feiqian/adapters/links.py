@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from feiqian.adapters.qr import PAYEE, PAYER, QrLink
+from feiqian.adapters.qr import QrLink
+from feiqian.adapters.qr_frames import PAYEE, PAYER
 from feiqian.adapters.tcp import TcpLink, TcpListener
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link

@@ -29,6 +29,7 @@ from feiqian.wallet.wallet import Wallet
 F = TypeVar("F", bound=Callable[..., Any])
 
 PUK_DIGITS = 8
+CLEAR_SCREEN = "\x1b[H\x1b[2J"
 LINK_HELP = "tcp://HOST:PORT or qr:DIRECTORY; the same on both sides."
 
 
@@ -356,10 +357,11 @@ def _approval(output: Output, *, asked: bool) -> Callable[[int, str], Any]:
 
 
 def _show(output: Output) -> Callable[[bytes], None]:
-    """Show QR codes in the terminal, to people at one."""
+    """Show QR codes in the terminal, to people at one, each in the place of the one before."""
 
     def show(data: bytes) -> None:
         if not output.as_json and sys.stderr.isatty():
+            click.echo(CLEAR_SCREEN, nl=False, err=True)
             output.progress(terminal_code(data))
 
     return show

@@ -2,9 +2,13 @@
 
 A pair is (payee's end, payer's end). The payee speaks first, because by QR code it is the payee that
 names the session. `NOTICES_VANISHING` is false for media that cannot tell that nobody is there.
+What a medium can do to what it carries is listed in `DAMAGES`; whatever it does, messages arrive
+whole, in order and once, or the loss is told.
 """
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
@@ -14,27 +18,60 @@ from feiqian.ports import Link
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
 
 LINK_PATIENCE_S = 60
+DAMAGED_SIZES = (0, 10, 700, 6_000, 1)
+"""Lengths of the messages that are sent through a damaged medium."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What a medium does to what the payee sends: to its units, counted from 0, or to its bytes."""
+
+    lose: frozenset[int] = frozenset()
+    repeat: frozenset[int] = frozenset()
+    swap: frozenset[int] = frozenset()
+    """Units that arrive after the one that follows them."""
+    tear_at_byte: int | None = None
+    """The connection breaks when so many bytes have passed."""
+
+    def units(self, sent: Sequence[bytes]) -> list[bytes]:
+        """What arrives of some units."""
+        arriving: list[bytes] = []
+        late: list[bytes] = []
+        for number, unit in enumerate(sent):
+            copies = [] if number in self.lose else [unit] * (2 if number in self.repeat else 1)
+            if number in self.swap:
+                late += copies
+            else:
+                arriving, late = arriving + copies + late, []
+        return arriving + late
 
 
 class LinkConformance:
     """Inherit, and override `connect` and, where the medium can tell, `vanish`."""
 
     NOTICES_VANISHING: ClassVar[bool] = True
+    DAMAGES: ClassVar[Sequence[Damage]] = ()
 
     async def connect(self) -> tuple[Link, Link]:
         """A new connected pair: payee's end, payer's end."""
         raise NotImplementedError
 
+    async def connect_damaged(self, damage: Damage) -> tuple[Link, Link]:
+        """A pair through a medium that does this to what the payee sends."""
+        raise NotImplementedError(damage)
+
     async def vanish(self, link: Link) -> None:
         """Make an end disappear without a word."""
         raise NotImplementedError
 
-    def run(self, name: str) -> None:
+    def run(self, name: str, damage: Damage | None = None) -> None:
         """Run the asynchronous check called `name` on a new pair."""
 
         async def check() -> None:
             async with asyncio.timeout(LINK_PATIENCE_S):
-                payee, payer = await self.connect()
+                payee, payer = await (
+                    self.connect() if damage is None else self.connect_damaged(damage)
+                )
                 try:
                     await getattr(self, name)(payee, payer)
                 finally:
@@ -61,7 +98,7 @@ class LinkConformance:
 
     async def check_whole(self, payee: Link, payer: Link) -> None:
         """Sizes around the edges of frames and codes."""
-        for size in (0, 1, 255, 1_185, 1_186, 1_200, 5_000):
+        for size in (0, 1, 255, 1_178, 1_179, 1_200, 6_000):
             message = bytes(index % 251 for index in range(size))
             await payee.send(message)
             assert await payer.receive() == message
@@ -141,3 +178,39 @@ class LinkConformance:
                 await payer.receive()
         await payee.send(b"after all")
         assert await payer.receive() == b"after all"
+
+    def test_a_damaged_medium_delivers_or_tells(self) -> None:
+        """What arrives is a beginning of what was sent, whole, in order, once; the rest is told."""
+        if not self.DAMAGES:
+            pytest.skip("nothing happens to what this medium carries")
+        for damage in self.DAMAGES:
+            self.run("check_damaged", damage)
+
+    async def check_damaged(self, payee: Link, payer: Link) -> None:
+        """Several messages, then the end."""
+        messages = [bytes([number]) * size for number, size in enumerate(DAMAGED_SIZES)]
+        arrived: list[bytes] = []
+
+        async def send_all() -> None:
+            for message in messages:
+                await payee.send(message)
+            await payee.close()
+
+        async def receive_all() -> None:
+            while len(arrived) <= len(messages):
+                arrived.append(await payer.receive())
+
+        sending = asyncio.ensure_future(send_all())
+        with pytest.raises(Refusal) as refused:
+            await receive_all()
+        assert refused.value.outcome is Outcome.UNAVAILABLE
+        assert arrived == messages[: len(arrived)]
+        self.check_arrived(len(arrived))
+        await asyncio.gather(sending, return_exceptions=True)
+        ended = sending.exception()
+        assert ended is None or (
+            isinstance(ended, Refusal) and ended.outcome is Outcome.UNAVAILABLE
+        )
+
+    def check_arrived(self, count: int) -> None:
+        """How many of `DAMAGED_SIZES` must arrive whatever happens; override for more than none."""
