@@ -14,11 +14,13 @@ _COMMANDS = {
     "audit": "feiqian.apps.cli_audit",
     "central": "feiqian.apps.cli_central",
     "demo": "feiqian.apps.cli_demo",
+    "evidence": "feiqian.apps.cli_evidence",
     "institution": "feiqian.apps.cli_institution",
+    "list": "feiqian.apps.cli_list:list_group",
     "network": "feiqian.apps.cli_network",
     "wallet": "feiqian.apps.cli_wallet",
 }
-"""Each command and the module that has it under the same name."""
+"""Each command and the module that has it, under the same name unless another one is given."""
 
 
 class _Parties(click.Group):
@@ -30,7 +32,8 @@ class _Parties(click.Group):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        found: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        found: click.Command = getattr(import_module(module), name or cmd_name)
         return found
 
 

@@ -6,17 +6,14 @@ command with the key that is named then is safe to repeat.
 """
 
 from pathlib import Path
-from typing import TypeVar
 
 import click
-import msgspec
 
-from feiqian.adapters.clock import system_entropy
-from feiqian.adapters.operator_client import OperatorClient
 from feiqian.apps import central_server
+from feiqian.apps.central_client import client, config_option, do, key_option, new_key
 from feiqian.apps.central_text import cycle_text, report_text
-from feiqian.apps.configuration import CentralConfig, load, read_secret
-from feiqian.apps.founding import CONFIG_FILE, ROOT_FILE, found_network
+from feiqian.apps.cli_central_list import list_group
+from feiqian.apps.founding import ROOT_FILE, found_network
 from feiqian.apps.output import Output, command
 from feiqian.central.documents import (
     Admission,
@@ -32,27 +29,10 @@ from feiqian.central.documents import (
 from feiqian.central.settlement import SettlementMode
 from feiqian.crypto.suite_names import DEFAULT_SUITE, SUITE_NAMES
 from feiqian.money.amounts import format_amount, parse_amount
-from feiqian.outcomes import UNDECIDED, Refusal
 
 DEFAULT_PORT = 8400
-KEY_BYTES = 12
 BROKEN = 4
 """Exit code of a report in which an invariant does not hold."""
-
-Keyed = Admission | ReservesChange | ModeChange | CycleOrder
-A = TypeVar("A", bound=msgspec.Struct)
-
-config_option = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=CONFIG_FILE,
-    show_default=True,
-    help="The platform's configuration file.",
-)
-key_option = click.option(
-    "--key", default="", help="Idempotency key: the same key never does it twice."
-)
 
 
 @click.group()
@@ -90,7 +70,7 @@ async def serve(output: Output, config_path: Path) -> None:
 @command
 async def report(output: Output, config_path: Path) -> None:
     """Show the books; exit code 4 when an invariant does not hold."""
-    answer = await _client(config_path).get(central_server.REPORT, Report)
+    answer = await client(config_path).get(central_server.REPORT, Report)
     output.result(answer, *report_text(answer))
     if not answer.in_order:
         raise click.exceptions.Exit(BROKEN)
@@ -107,8 +87,8 @@ async def admit(
     output: Output, code: str, public_key: str, url: str, key: str, config_path: Path
 ) -> None:
     """Admit the institution CODE with its PUBLIC_KEY (hexadecimal), which answers at URL."""
-    admission = Admission(key or _new_key(), code, public_key, url)
-    answer = await _do(config_path, central_server.INSTITUTIONS, admission, Admitted)
+    admission = Admission(key or new_key(), code, public_key, url)
+    answer = await do(config_path, central_server.INSTITUTIONS, admission, Admitted)
     output.result(answer, f"{answer.code} stands in directory {answer.directory_number}.")
 
 
@@ -125,7 +105,7 @@ def reserves() -> None:
 @command
 async def credit(output: Output, code: str, amount: str, key: str, config_path: Path) -> None:
     """Pay AMOUNT (such as 1000.00) into the reserves of the institution CODE."""
-    change = ReservesChange(key or _new_key(), code, parse_amount(amount))
+    change = ReservesChange(key or new_key(), code, parse_amount(amount))
     await _change_reserves(output, config_path, change)
 
 
@@ -137,12 +117,12 @@ async def credit(output: Output, code: str, amount: str, key: str, config_path: 
 @command
 async def debit(output: Output, code: str, amount: str, key: str, config_path: Path) -> None:
     """Pay AMOUNT (such as 1000.00) out of the reserves of the institution CODE."""
-    change = ReservesChange(key or _new_key(), code, -parse_amount(amount))
+    change = ReservesChange(key or new_key(), code, -parse_amount(amount))
     await _change_reserves(output, config_path, change)
 
 
 async def _change_reserves(output: Output, config_path: Path, change: ReservesChange) -> None:
-    answer = await _do(config_path, central_server.RESERVES, change, ReservesBalance)
+    answer = await do(config_path, central_server.RESERVES, change, ReservesBalance)
     held = format_amount(answer.reserves_minor)
     output.result(answer, f"{answer.code} has reserves of {held}.")
 
@@ -154,8 +134,8 @@ async def _change_reserves(output: Output, config_path: Path, change: ReservesCh
 @command
 async def mode(output: Output, chosen: str, key: str, config_path: Path) -> None:
     """Choose when claims settle: gross, as they come, or net, in cycles."""
-    change = ModeChange(key or _new_key(), SettlementMode(chosen))
-    answer = await _do(config_path, central_server.MODE, change, ModeChosen)
+    change = ModeChange(key or new_key(), SettlementMode(chosen))
+    answer = await do(config_path, central_server.MODE, change, ModeChosen)
     output.result(answer, f"Claims settle {answer.mode}.")
 
 
@@ -165,27 +145,9 @@ async def mode(output: Output, chosen: str, key: str, config_path: Path) -> None
 @command
 async def settle(output: Output, key: str, config_path: Path) -> None:
     """Run a net cycle over every claim that waits."""
-    order = CycleOrder(key or _new_key())
-    answer = await _do(config_path, central_server.CYCLES, order, CycleReport)
+    order = CycleOrder(key or new_key())
+    answer = await do(config_path, central_server.CYCLES, order, CycleReport)
     output.result(answer, *cycle_text(answer))
 
 
-def _new_key() -> str:
-    return system_entropy(KEY_BYTES).hex()
-
-
-def _client(config_path: Path) -> OperatorClient:
-    config = load(config_path, CentralConfig)
-    token = read_secret(config_path.parent / config.operator_token_file)
-    return OperatorClient(f"http://{config.host}:{config.port}", token)
-
-
-async def _do(config_path: Path, path: str, body: Keyed, answer: type[A]) -> A:
-    """Post `body`; when nothing is decided, say with which key to try again."""
-    try:
-        return await _client(config_path).post(path, body, answer)
-    except Refusal as refusal:
-        if refusal.outcome not in UNDECIDED:
-            raise
-        detail = f"{refusal.detail}; try again with --key {body.key}"
-        raise Refusal(refusal.outcome, detail) from refusal
+central.add_command(list_group)

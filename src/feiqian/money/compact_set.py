@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from struct import Struct
 
 from feiqian.outcomes import Outcome, Refusal
 
@@ -19,6 +20,8 @@ REMAINDER_BITS = 20
 HASH_BYTES = 32
 MAX_ELEMENTS = 2**22
 _READ_BYTES = 8
+_read_first = Struct(">Q").unpack_from
+"""The first eight bytes as a number; twice as fast as `int.from_bytes` of a slice."""
 _REMAINDER_MASK = (1 << REMAINDER_BITS) - 1
 _PAIR_BYTES = 2 * REMAINDER_BITS // 8
 
@@ -36,9 +39,9 @@ class CompactSet:
 
     def __contains__(self, hashed: bytes) -> bool:
         """Whether `hashed` may be in the set; False is certain."""
-        value = int.from_bytes(hashed[:_READ_BYTES], "big") >> self.shift
-        quotient = value >> REMAINDER_BITS
-        start, end = self.offsets[quotient], self.offsets[quotient + 1]
+        value = _read_first(hashed)[0] >> self.shift
+        quotient, offsets = value >> REMAINDER_BITS, self.offsets
+        start, end = offsets[quotient], offsets[quotient + 1]
         return start != end and value & _REMAINDER_MASK in self.remainders[start:end]
 
     @property
@@ -49,7 +52,7 @@ class CompactSet:
 
 def build_compact(hashes: Iterable[bytes]) -> CompactSet:
     """The set of 32-byte hashes. `Refusal` too_large."""
-    read = sorted({int.from_bytes(hashed[:_READ_BYTES], "big") for hashed in hashes})
+    read = sorted({_read_first(hashed)[0] for hashed in hashes})
     if len(read) > MAX_ELEMENTS:
         raise Refusal(Outcome.TOO_LARGE, f"expected at most {MAX_ELEMENTS} elements")
     shift = _shift(len(read))

@@ -32,7 +32,9 @@ MAX_OFFENDERS = 2**16
 MAX_CHANGED = 1_024
 """Most entries, or offenders, that one version adds or revokes."""
 
-_BUCKET_BITS = 12
+_BUCKET_BITS = 14
+"""So that a bucket of a million entries has some sixty: quick to search, quick to make anew."""
+_BUCKET_SHIFT = 16 - _BUCKET_BITS
 _LIST_DOMAIN = b"feiqian/double-spending-list\x00"
 _BUCKET_DOMAIN = b"feiqian/double-spending-bucket\x00"
 
@@ -110,7 +112,7 @@ class DoubleSpendingList:
 
     def honoured(self, consumed: bytes) -> bytes | None:
         """The beginning of the recorded transfer's name if `consumed` is listed, else None."""
-        bucket = self.buckets[consumed[0] << 4 | consumed[1] >> 4]
+        bucket = self.buckets[(consumed[0] << 8 | consumed[1]) >> _BUCKET_SHIFT]
         at = bucket.find(consumed)
         while at >= 0:
             if at % ENTRY_BYTES == 0:
@@ -209,7 +211,7 @@ def check_chain(listed: DoubleSpendingList, steps: Sequence[Step]) -> None:
 
 
 def _bucket_of(entry: bytes) -> int:
-    return entry[0] << 4 | entry[1] >> 4
+    return (entry[0] << 8 | entry[1]) >> _BUCKET_SHIFT
 
 
 def _entries(packed: bytes) -> list[bytes]:
