@@ -1,15 +1,17 @@
-"""Every link keeps the same promises: in memory, over TCP, by QR code; also when damaged."""
+"""Every link keeps the same promises: in memory, over TCP, by QR code, over BLE and NFC; also when damaged."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
+from feiqian.adapters.ble import BleLink, BlePayee, find_payee
 from feiqian.adapters.qr import QrLink
 from feiqian.adapters.qr_frames import PAYEE, PAYER
 from feiqian.adapters.tcp import TcpLink, TcpListener
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link
+from feiqian.testing.ble_air import Air
 from feiqian.testing.link_conformance import DAMAGED_SIZES, Damage, LinkConformance
 from feiqian.testing.links import Faults, MemoryLink, linked_pair
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
@@ -117,6 +119,38 @@ class TestQrLink(LinkConformance):
             assert await payer.receive() == b"new offer"
 
         asyncio.run(check())
+
+
+@pytest.mark.feature("C-01")
+class TestBleLink(LinkConformance):
+    DAMAGES = TEARS
+
+    async def connect(self) -> tuple[Link, Link]:
+        self.air = Air()
+        self.payees_radio, payers_radio = await self.air.radio(1), await self.air.radio(2)
+        listening = await BlePayee.listen(self.payees_radio)
+        payer = await find_payee(payers_radio)
+        return await listening.accept(), payer
+
+    async def connect_damaged(self, damage: Damage) -> tuple[Link, Link]:
+        pair = await self.connect()
+        self.air.tear_after(self.payees_radio, damage.tear_at_byte or 0)
+        return pair
+
+    async def vanish(self, link: Link) -> None:
+        assert isinstance(link, BleLink)
+        self.air.remove(link._radio)
+
+    def test_a_frame_that_announces_too_much_is_refused(self) -> None:
+        """A peer that announces a message above the limit is not listened to any more."""
+        self.run("check_announced")
+
+    async def check_announced(self, payee: Link, payer: Link) -> None:
+        assert isinstance(payee, BleLink)
+        payee._channel.write((MAX_MESSAGE_BYTES + 1).to_bytes(4, "big"))
+        with pytest.raises(Refusal) as refused:
+            await payer.receive()
+        assert refused.value.outcome is Outcome.TOO_LARGE
 
 
 def test_nobody_listening_is_unavailable() -> None:

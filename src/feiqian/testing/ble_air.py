@@ -1,0 +1,69 @@
+"""The air between two virtual Bluetooth LE controllers, in one process; it can be torn.
+
+Controllers are those of `bumble`; everything above them is the stack that runs on hardware. Radio
+has its own checks and repeats, so that the air loses connections, but never parts of what passed.
+"""
+
+from bumble.controller import Controller
+from bumble.core import PhysicalTransport
+from bumble.device import Device
+from bumble.hci import Address
+from bumble.host import Host
+from bumble.link import LocalLink
+from bumble.transport.common import AsyncPipeSink
+
+from feiqian.adapters.ble_radio import BleRadio
+
+SUPERVISION_TIMEOUT = 0x08
+"""The reason of a controller that has not heard of the other one for too long."""
+
+
+class Air(LocalLink):
+    """Carries what controllers send, until it is torn."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # of the library, without types
+        self._of: dict[BleRadio, Controller] = {}
+        self._left: int | None = None
+        self._watched: Controller | None = None
+
+    async def radio(self, number: int) -> BleRadio:
+        """A powered controller in this air."""
+        address = Address(":".join([f"F{number}"] * 6))
+        controller = Controller(f"C{number}", link=self, public_address=address)
+        device = Device(address=address, host=Host(controller, AsyncPipeSink(controller)))
+        radio = BleRadio(device)
+        self._of[radio] = controller
+        await radio.power_on()
+        return radio
+
+    def tear_after(self, sender: BleRadio, count: int) -> None:
+        """Lose every connection when so many bytes more have come from one controller."""
+        self._watched, self._left = self._of[sender], count
+
+    def remove(self, radio: BleRadio) -> None:
+        """Take a controller out of reach; the others find out."""
+        self.remove_controller(self._of[radio])
+        self.tear()
+
+    def tear(self) -> None:
+        """Every connection is lost."""
+        for controller in self.controllers:
+            for connection in list(controller.le_connections.values()):
+                controller.on_le_disconnected(connection, SUPERVISION_TIMEOUT)
+
+    def send_acl_data(
+        self,
+        sender_controller: Controller,
+        destination_address: Address,
+        transport: PhysicalTransport,
+        data: bytes,
+    ) -> None:
+        """Pass on one packet, unless it is the one that is cut."""
+        if self._left is not None and sender_controller is self._watched:
+            self._left -= len(data)
+            if self._left < 0:
+                self._left = None
+                self.tear()
+                return
+        super().send_acl_data(sender_controller, destination_address, transport, data)
