@@ -12,6 +12,7 @@ from feiqian.money.amounts import format_amount, parse_amount
 from feiqian.outcomes import Outcome, Refusal
 
 DEFAULT_PORT = 8400
+LAST_PORT = 65_535
 _CODE = re.compile(r"[A-Z0-9]{1,11}")
 
 folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -26,7 +27,13 @@ def network() -> None:
 @folder_argument
 @click.option("--institutions", default="A,B", show_default=True, help="Codes, with commas.")
 @click.option("--suite", type=click.Choice(SUITE_NAMES), default=DEFAULT_SUITE, show_default=True)
-@click.option("--base-port", default=DEFAULT_PORT, show_default=True, help="The platform's port.")
+@click.option(
+    "--base-port",
+    type=click.IntRange(1, LAST_PORT),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="The platform's port; the institutions follow.",
+)
 @click.option("--issuance", default="1000000.00", show_default=True, help="For each institution.")
 @click.option("--opening-balance", default="1000.00", show_default=True, help="Of bank accounts.")
 @command
@@ -47,6 +54,8 @@ async def init(
         issuance_minor=_amount_or_zero(issuance),
         opening_minor=_amount_or_zero(opening_balance),
     )
+    if base_port + len(plan.codes) > LAST_PORT:
+        raise Refusal(Outcome.MALFORMED, f"expected a port for each, up to {LAST_PORT}")
     output.progress(f"Making a network of {', '.join(plan.codes)} in {folder} ...")
     config = await networks.make(folder, plan)
     output.result(

@@ -47,7 +47,7 @@ def load(path: Path, shape: type[C]) -> C:
         return msgspec.toml.decode(path.read_bytes(), type=shape)
     except FileNotFoundError:
         raise Refusal(Outcome.MALFORMED, f"expected a configuration file at {path}") from None
-    except msgspec.DecodeError as error:
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise Refusal(Outcome.MALFORMED, f"{path}: {error}") from error
 
 

@@ -5,7 +5,10 @@ it runs the same code that serves, in this process: institutions are admitted, g
 order their first issuance.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -85,10 +88,32 @@ class _DirectCourier:
 async def make(folder: Path, plan: Plan) -> NetworkConfig:
     """Make keys, certificates, configuration and the first issuance in `folder`.
 
-    Raises `Refusal` key_reused when there is a network already.
+    The directory appears whole or not at all: what is interrupted leaves a hidden directory beside
+    it, which nothing refers to. Raises `Refusal`: key_reused when there is something in `folder`
+    already, unavailable when it cannot be made.
     """
-    if (folder / NETWORK_FILE).exists():
-        raise Refusal(Outcome.KEY_REUSED, f"expected no network in {folder} yet")
+    with _appearing(folder) as unfinished:
+        return await _make(unfinished, plan)
+
+
+@contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """A hidden directory that becomes `folder` when all went well."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise Refusal(Outcome.KEY_REUSED, f"expected {folder} to be new or empty")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            yield unfinished
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    except OSError as error:
+        raise Refusal(Outcome.UNAVAILABLE, f"cannot make {folder}: {error}") from error
+
+
+async def _make(folder: Path, plan: Plan) -> NetworkConfig:
     founding.found_network(folder / CENTRAL, plan.suite, HOST, plan.base_port)
     central = load(folder / CENTRAL / founding.CONFIG_FILE, CentralConfig)
     suite = suite_named(plan.suite)
