@@ -10,16 +10,19 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from feiqian.crypto.cbor import VERSION
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.testing.bare_wallets import BareWallet, bring, full_item, identifier_item, present
+from feiqian.testing.bare_wallets import BareWallet, full_item, identifier_item, present
 from feiqian.wire.payment import PaymentResult
-from feiqian.wire.requests import Action, DepositResult, RedeemBody
+from feiqian.wire.requests import Action, DepositResult, IssuedResult, RedeemBody, WithdrawBody
 
-WITHDRAWN_MINOR = 40_00
+T = TypeVar("T")
+
+MOST_WITHDRAWN_MINOR = 20_00
 MAX_COPIES = 3
-"""How often one payment is brought at the same time."""
+"""How often one request is sent at the same time."""
 NONCE_BYTES = 16
 
 
@@ -51,15 +54,21 @@ class Traffic:
     def _choose(self, customer: BareWallet) -> Callable[[BareWallet], Awaitable[None]]:
         if not customer.holdings:
             return self.withdraw
-        return self._rng.choice([*[self.pay] * 8, self.double_spend, self.deposit])
+        return self._rng.choice(
+            [*[self.pay] * 6, *[self.withdraw] * 2, self.double_spend, self.deposit]
+        )
 
     async def withdraw(self, customer: BareWallet) -> None:
         """Bank money into one currency; the account may be empty by now."""
+        body = WithdrawBody(VERSION, self._rng.randint(1, MOST_WITHDRAWN_MINOR))
+        raw = customer.request(Action.WITHDRAW, body)
         try:
-            await customer.withdraw(WITHDRAWN_MINOR)
+            results = await self._copies(lambda: customer.send(raw, IssuedResult))
         except Refusal as refusal:
             if refusal.outcome is not Outcome.INSUFFICIENT_FUNDS:
                 raise
+        else:
+            self._take(customer, {result.currencies for result in results})
 
     async def deposit(self, customer: BareWallet) -> None:
         """One holding into the bank account."""
@@ -68,8 +77,8 @@ class Traffic:
         paid, _ = customer.spend(
             holding, manager, holding.output.amount_minor, customer.entropy(NONCE_BYTES)
         )
-        body = RedeemBody(VERSION, (full_item(paid),))
-        await customer.ask(Action.DEPOSIT, body, DepositResult)
+        raw = customer.request(Action.DEPOSIT, RedeemBody(VERSION, (full_item(paid),)))
+        await self._copies(lambda: customer.send(raw, DepositResult))
 
     async def pay(self, customer: BareWallet) -> None:
         """Part of a holding to somebody, in either form, brought several times at once."""
@@ -78,12 +87,8 @@ class Traffic:
         nonce = customer.entropy(NONCE_BYTES)
         paid, _ = customer.spend(holding, payee.fingerprint, amount_minor, nonce)
         item = self._rng.choice([full_item, identifier_item])(paid)
-        copies = self._rng.randint(1, MAX_COPIES)
-        results = await asyncio.gather(*(present(payee, nonce, item) for _ in range(copies)))
-        # Taken once for all copies: by the last answer the payee may have paid it on already.
-        (currencies,) = {result.currencies for result in results}
-        for currency in currencies:
-            payee.take(currency)
+        results = await self._copies(lambda: present(payee, nonce, item))
+        self._take(payee, {result.currencies for result in results})
         for renewal in results[0].renewals:
             customer.renew(renewal)
 
@@ -91,13 +96,29 @@ class Traffic:
         """One whole holding to two payees at once; one of them is credited, the other refused."""
         holding = self._rng.choice(customer.holdings)
         amount_minor = holding.output.amount_minor
-        attempts = []
+        payees, attempts = [], []
         for _ in range(2):
             payee, nonce = self._payee(customer), customer.entropy(NONCE_BYTES)
             paid, _ = customer.spend(holding, payee.fingerprint, amount_minor, nonce)
-            attempts.append(bring(payee, nonce, full_item(paid)))
+            payees.append(payee)
+            attempts.append(present(payee, nonce, full_item(paid)))
         results = await asyncio.gather(*attempts, return_exceptions=True)
         assert sorted(map(_verdict, results)) == [Outcome.ACCEPTED, Outcome.DOUBLE_SPENT]
+        for payee, result in zip(payees, results, strict=True):
+            if isinstance(result, PaymentResult):
+                self._take(payee, {result.currencies})
+
+    async def _copies(self, ask: Callable[[], Awaitable[T]]) -> list[T]:
+        """The answers to one request that is sent several times at once."""
+        copies = self._rng.randint(1, MAX_COPIES)
+        return await asyncio.gather(*(ask() for _ in range(copies)))
+
+    @staticmethod
+    def _take(owner: BareWallet, answers: set[tuple[bytes, ...]]) -> None:
+        """Take what was issued, once: all copies of a request must be answered the same."""
+        (currencies,) = answers
+        for currency in currencies:
+            owner.take(currency)
 
     def _payee(self, payer: BareWallet) -> BareWallet:
         return self._rng.choice([each for each in self.customers if each is not payer])
