@@ -132,9 +132,11 @@ def test_what_is_not_there_is_refused_by_name(
         ("demo", "too", "much"),
     ],
 )
-def test_wrong_usage_ends_with_two(shell, arguments):
-    """What cannot be understood at all is usage, with its own exit code."""
+def test_wrong_usage_ends_with_two(shell, arguments, tmp_path, monkeypatch):
+    """What cannot be understood at all is usage, with its own exit code, and makes nothing."""
+    monkeypatch.chdir(tmp_path)
     assert shell.invoke(*arguments).exit_code == MISUSED
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
