@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from feiqian.adapters.ble import BleLink, BlePayee, find_payee
+from feiqian.adapters.nfc_link import NfcLink
 from feiqian.adapters.qr import QrLink
 from feiqian.adapters.qr_frames import PAYEE, PAYER
 from feiqian.adapters.tcp import TcpLink, TcpListener
@@ -14,6 +15,7 @@ from feiqian.ports import Link
 from feiqian.testing.ble_air import Air
 from feiqian.testing.link_conformance import DAMAGED_SIZES, Damage, LinkConformance
 from feiqian.testing.links import Faults, MemoryLink, linked_pair
+from feiqian.testing.nfc_field import Field, Interference
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
 from tests.conformance.qr_camera import Camera
 from tests.conformance.tearing_proxy import TearingProxy
@@ -148,6 +150,47 @@ class TestBleLink(LinkConformance):
     async def check_announced(self, payee: Link, payer: Link) -> None:
         assert isinstance(payee, BleLink)
         payee._channel.write((MAX_MESSAGE_BYTES + 1).to_bytes(4, "big"))
+        with pytest.raises(Refusal) as refused:
+            await payer.receive()
+        assert refused.value.outcome is Outcome.TOO_LARGE
+
+
+@pytest.mark.feature("C-01")
+class TestNfcLink(LinkConformance):
+    # A frame is tried five times; the first unit is the first frame after the application was found.
+    HARMLESS = (
+        Damage(lose=frozenset({0, 6, 13, 20, 27})),
+        Damage(repeat=frozenset(range(0, 60, 2))),
+        Damage(lose=frozenset({2, 11, 12}), repeat=frozenset({1, 5, 6, 7})),
+    )
+    DAMAGES = (*HARMLESS, Damage(lose=frozenset(range(8, 99))), *TEARS)
+
+    async def connect(self) -> tuple[Link, Link]:
+        self.field = Field()
+        return await asyncio.gather(
+            NfcLink.as_reader(lambda _: self.field.reader),
+            NfcLink.as_card(lambda _: self.field.card),
+        )
+
+    async def connect_damaged(self, damage: Damage) -> tuple[Link, Link]:
+        pair = await self.connect()
+        self.field.disturb(Interference(damage.lose, damage.repeat, damage.tear_at_byte))
+        self.must_arrive = len(DAMAGED_SIZES) if damage in self.HARMLESS else 0
+        return pair
+
+    def check_arrived(self, count: int) -> None:
+        assert count >= self.must_arrive
+
+    async def vanish(self, link: Link) -> None:
+        self.field.torn.set()
+
+    def test_a_frame_that_announces_too_much_is_refused(self) -> None:
+        """A peer that announces a message above the limit is not listened to any more."""
+        self.run("check_announced")
+
+    async def check_announced(self, payee: Link, payer: Link) -> None:
+        assert isinstance(payee, NfcLink)
+        payee._pipe.put((MAX_MESSAGE_BYTES + 1).to_bytes(4, "big"))
         with pytest.raises(Refusal) as refused:
             await payer.receive()
         assert refused.value.outcome is Outcome.TOO_LARGE

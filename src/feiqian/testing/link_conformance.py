@@ -203,10 +203,10 @@ class LinkConformance:
         sending = asyncio.ensure_future(send_all())
         with pytest.raises(Refusal) as refused:
             await receive_all()
+        await asyncio.gather(sending, return_exceptions=True)
         assert refused.value.outcome is Outcome.UNAVAILABLE
         assert arrived == messages[: len(arrived)]
         self.check_arrived(len(arrived))
-        await asyncio.gather(sending, return_exceptions=True)
         ended = sending.exception()
         assert ended is None or (
             isinstance(ended, Refusal) and ended.outcome is Outcome.UNAVAILABLE
