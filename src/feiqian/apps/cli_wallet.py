@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from feiqian.adapters.links import open_to_pay, open_to_receive, parse_link
+from feiqian.adapters.link_addresses import FORMS, parse_link
+from feiqian.adapters.links import open_to_pay, open_to_receive
 from feiqian.adapters.qr_codes import terminal_code
 from feiqian.apps import wallet_home
 from feiqian.apps.output import EXIT_UNDECIDED, Output, command
@@ -30,7 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 PUK_DIGITS = 8
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
-LINK_HELP = "tcp://HOST:PORT or qr:DIRECTORY; the same on both sides."
+LINK_HELP = f"{FORMS}; see docs/links.md."
 
 
 class Opened(msgspec.Struct, frozen=True, omit_defaults=True):
