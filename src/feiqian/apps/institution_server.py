@@ -33,7 +33,7 @@ from feiqian.outcomes import Refusal
 from feiqian.wire.cashing import MAX_CASH_BYTES
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
-from feiqian.wire.requests import MAX_REQUEST_BYTES
+from feiqian.wire.requests import MAX_LETTER_BYTES, MAX_REQUEST_BYTES
 from feiqian.wire.verification import MAX_VERIFY_BYTES
 
 DIRECTORY_FILE = "directory.cose"
@@ -123,6 +123,7 @@ def institution_app(institution: Institution, token: str) -> PartyApp:
         [
             CborEndpoint("/v1/requests", institution.answer, MAX_REQUEST_BYTES),
             CborEndpoint("/v1/payments", institution.pay, MAX_MESSAGE_BYTES),
+            CborEndpoint("/v1/mailbox", institution.leave, MAX_LETTER_BYTES),
             CborEndpoint("/v1/cash", institution.cash, MAX_CASH_BYTES),
             CborEndpoint("/v1/verifications", institution.verify, MAX_MESSAGE_BYTES),
             CborEndpoint("/v1/verify", institution.answer_verify_request, MAX_VERIFY_BYTES),
@@ -173,8 +174,16 @@ def operations_of(operator: operations.Operator) -> list[Operation]:
 
 
 async def _keep_up(institution: Institution, cache: Path) -> None:
-    """Take a newer directory if there is one, and present again what is still pending."""
+    """Take a newer directory and list if there are any, and try again what is still pending."""
     office = institution.office
     if isinstance(office.courier, HttpCourier):
         await learn_directory(office.trust, office.courier, office.central_url, cache)
+        await _follow_list(institution, office.courier)
     await institution.finish_pending()
+
+
+async def _follow_list(institution: Institution, courier: HttpCourier) -> None:
+    try:
+        await institution.follow_list(courier)
+    except Refusal as refusal:
+        log.warning("list not followed", outcome=refusal.outcome, detail=refusal.detail)
