@@ -1,8 +1,11 @@
-"""The air between two virtual Bluetooth LE controllers, in one process; it can be torn.
+"""The air between virtual Bluetooth LE controllers; it can be torn.
 
-Controllers are those of `bumble`; everything above them is the stack that runs on hardware. Radio
+Controllers are those of `bumble`; they are used from within, or served over TCP for whoever opens
+``ble:tcp-client:HOST:PORT``, also in another process. Everything above them is the stack that runs on hardware. Radio
 has its own checks and repeats, so that the air loses connections, but never parts of what passed.
 """
+
+import asyncio
 
 from bumble.controller import Controller
 from bumble.core import PhysicalTransport
@@ -10,7 +13,7 @@ from bumble.device import Device
 from bumble.hci import Address
 from bumble.host import Host
 from bumble.link import LocalLink
-from bumble.transport.common import AsyncPipeSink
+from bumble.transport.common import AsyncPipeSink, StreamPacketSink, StreamPacketSource
 
 from feiqian.adapters.ble_radio import BleRadio
 
@@ -29,13 +32,18 @@ class Air(LocalLink):
 
     async def radio(self, number: int) -> BleRadio:
         """A powered controller in this air."""
-        address = Address(":".join([f"F{number}"] * 6))
+        address = _address(number)
         controller = Controller(f"C{number}", link=self, public_address=address)
         device = Device(address=address, host=Host(controller, AsyncPipeSink(controller)))
         radio = BleRadio(device)
         self._of[radio] = controller
         await radio.power_on()
         return radio
+
+    async def serve(self, number: int) -> asyncio.Server:
+        """A controller at a free port of this machine, for one host."""
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: _Hci(self, number), "127.0.0.1", 0)
 
     def tear_after(self, sender: BleRadio, count: int) -> None:
         """Lose every connection when so many bytes more have come from one controller."""
@@ -67,3 +75,22 @@ class Air(LocalLink):
                 self.tear()
                 return
         super().send_acl_data(sender_controller, destination_address, transport, data)
+
+
+class _Hci(StreamPacketSource):
+    """A controller's end of a TCP connection."""
+
+    def __init__(self, air: Air, number: int) -> None:
+        super().__init__()
+        self._air = air
+        self._number = number
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The host is there: put the controller into the air."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        sink = StreamPacketSink(transport)
+        Controller(f"C{self._number}", self, sink, self._air, _address(self._number))
+
+
+def _address(number: int) -> Address:
+    return Address(":".join([f"F{number}"] * 6))
