@@ -10,7 +10,7 @@ A phone emulates this card by software (host card emulation), routed by the appl
 
 from typing import Protocol
 
-from feiqian.chip.apdu import CommandApdu, ResponseApdu, parse_command, parse_response
+from feiqian.chip.apdu import CommandApdu, ResponseApdu, parse_command
 from feiqian.chip.status_words import StatusError
 from feiqian.outcomes import Outcome, Refusal
 
@@ -47,8 +47,7 @@ def select_command() -> bytes:
 
 def is_selected(response: bytes) -> bool:
     """Whether a card is a wallet of our version."""
-    answer = parse_response(response)
-    return (answer.data, answer.status) == (VERSION, _DONE)
+    return response == ResponseApdu(VERSION, _DONE).encode()
 
 
 def exchange_command(data: bytes, last: bool) -> bytes:
@@ -58,10 +57,10 @@ def exchange_command(data: bytes, last: bool) -> bytes:
 
 def read_exchanged(response: bytes) -> tuple[bytes, bool]:
     """What the card had to send, and whether it was the last. `Refusal` unavailable."""
-    answer = parse_response(response)
-    if answer.status != _DONE or not answer.data or answer.data[0] > LAST:
-        raise Refusal(Outcome.UNAVAILABLE, f"the card ended the session: {answer.status:04x}")
-    return answer.data[1:], answer.data[0] == LAST
+    flags, data, status = response[:1], response[1:-2], response[-2:]
+    if len(response) < 3 or int.from_bytes(status, "big") != _DONE or flags[0] > LAST:
+        raise Refusal(Outcome.UNAVAILABLE, f"the card ended the session: {status.hex()}")
+    return data, flags[0] == LAST
 
 
 class CardApplication:
