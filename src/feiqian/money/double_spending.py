@@ -169,22 +169,24 @@ def build_list(
     """
     if sum(map(len, packed)) > MAX_IDENTIFIERS * ENTRY_BYTES or len(offenders) > MAX_OFFENDERS:
         raise Refusal(Outcome.TOO_LARGE, f"expected at most {MAX_IDENTIFIERS} entries")
-    gathered: list[list[bytes]] = [[] for _ in range(1 << _BUCKET_BITS)]
+    gathered: dict[int, list[bytes]] = {}
     last = b""
     for piece in packed:
         entries = split_entries(piece)
         if entries and entries[0][:IDENTIFIER_BYTES] <= last:
             raise Refusal(Outcome.MALFORMED, "expected each identifier once, in order")
         for entry in entries:
-            gathered[_bucket_of(entry)].append(entry)
+            gathered.setdefault(_bucket_of(entry), []).append(entry)
         last = entries[-1][:IDENTIFIER_BYTES] if entries else last
-    buckets = tuple(b"".join(entries) for entries in gathered)
-    digests = tuple(_bucket_digest(suite, bucket) for bucket in buckets)
+    buckets, digests = [b""] * (1 << _BUCKET_BITS), [b""] * (1 << _BUCKET_BITS)
+    for place, entries in gathered.items():
+        buckets[place] = b"".join(entries)
+        digests[place] = _bucket_digest(suite, buckets[place])
     named = {offender.fingerprint: offender for offender in offenders}
     if len(named) != len(offenders):
         raise Refusal(Outcome.MALFORMED, "expected each offender once")
-    count = sum(map(len, buckets)) // ENTRY_BYTES
-    return DoubleSpendingList(suite, buckets, digests, named, count)
+    count = sum(map(len, gathered.values()))
+    return DoubleSpendingList(suite, tuple(buckets), tuple(digests), named, count)
 
 
 def check_chain(listed: DoubleSpendingList, steps: Sequence[Step]) -> None:
