@@ -1,20 +1,25 @@
 """From a double spend to everybody's list: detection, evidence, report, list, frozen wallet."""
 
 import asyncio
+from hashlib import sha256
 
 import pytest
 
+from feiqian.central import listings
+from feiqian.central.list_book import ListBook
 from feiqian.central.list_documents import EvidenceQuery, ListRevocation
+from feiqian.central.listings import Listing
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.trust import TrustStore
 from feiqian.institution.operations import Freeze, Operator
-from feiqian.money.double_spending import check_chain
+from feiqian.money.double_spending import Changes, check_chain, pack_entry
 from feiqian.money.transfer import Acceptor
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.audit.auditor import audit
 from feiqian.testing.bare_wallets import bring, full_item, identifier_item
 from feiqian.testing.network import CENTRAL_URL, url_of
 from feiqian.testing.network_evidence import evidence_of
+from feiqian.testing.platform_world import START_MS
 from feiqian.wire.double_spending import (
     LIST_PATH,
     DocumentKind,
@@ -22,10 +27,13 @@ from feiqian.wire.double_spending import (
     assemble_compact,
     check_chain_compactly,
     document_name,
+    read_chunk,
     read_version,
 )
+from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.evidence import verify_evidence
 from feiqian.wire.requests import Action, IssuedResult, WithdrawBody
+from feiqian.wire.verification import VerificationResult, VerifiedItem
 from tests.scenario.fraud import Fraud, number_of, offline, take_renewal
 
 
@@ -437,5 +445,92 @@ def test_only_evidence_that_holds_is_listed():
         assert await fraud.report("B", raw, other) is Outcome.KEY_REUSED
         report = await fraud.network.platform.list_report()
         assert (report.number, report.evidence) == (2, 1)
+
+    scenario(story)
+
+
+def _entry(number):
+    """An entry of that number."""
+    return pack_entry(sha256(bytes([number % 256, number // 256])).digest(), bytes(32))
+
+
+def _publish(fraud, number):
+    """Publish the version of that number: an entry more, and every seventh time one less."""
+    book = fraud.network.platform._book
+    leaving = _entry(number - 1) if number % 7 == 0 else b""
+
+    def job(tx):
+        changes = Changes(_entry(number), leaving, (), ())
+        state = book.publish(tx, changes, START_MS).state
+        assert state.number == number
+        listings.list_identifier(tx, Listing(_entry(number), bytes(32)), number)
+        if leaving:
+            listings.revoke_identifier(tx, leaving[:32], number)
+
+    fraud.network.stores["platform"].run(job)
+
+
+@pytest.mark.feature("D-07", "D-16")
+def test_who_was_away_for_long_begins_at_a_new_base():
+    """A whole list and few deltas lead to the same list as every delta, revocations included."""
+
+    async def story(fraud):
+        network = fraud.network
+        await network.institutions["A"].follow_list(network.courier)
+        for number in range(2, 265):
+            _publish(fraud, number)
+            if number % 50 == 0:
+                await network.institutions["B"].follow_list(network.courier)
+        await network.follow_lists()
+        by_delta, by_base = fraud.held("B"), fraud.held("A")
+        assert by_delta.digest == by_base.digest
+        assert by_base.honoured(_entry(6)[:32]) is None
+        assert by_base.honoured(_entry(263)[:32]) is not None
+        restarted = network.restart("A").double_spending
+        held = await restarted.held()
+        assert (held.state.number, held.listed.digest) == (264, by_base.digest)
+        chunk = read_chunk(fraud.trust, await restarted.document("chunks/0"))
+        assert chunk.state.number == 257
+        rebuilt = ListBook(network.platform._authority)
+        again = await network.platform._store.read(rebuilt.current)
+        assert again.listed.digest == by_base.digest
+
+    scenario(story)
+
+
+@pytest.mark.feature("D-11")
+def test_an_answer_to_another_question_decides_nothing():
+    """An issuer whose verdict is on another transfer, or a renewal of another state, is not heard."""
+
+    async def story(fraud):
+        cash = [await fraud.rogue.withdraw(5_00) for _ in range(2)]
+        one, other = (offline(fraud.rogue, each, fraud.bob, 5_00)[0] for each in cash)
+        handlers, path = fraud.network.courier.handlers, f"{url_of('A')}/v1/verify"
+        verify, answers = handlers[path], []
+
+        async def record(raw):
+            answers.append(await verify(raw))
+            return answers[-1]
+
+        async def replay(_):
+            first, second = (decode_message(raw, VerificationResult).results[0] for raw in answers)
+            wrong = VerifiedItem(*forms[0](first, second))
+            return encode_message(VerificationResult((wrong,)))
+
+        handlers[path] = record
+        await fraud.ask("B", one)
+        await fraud.ask("B", other)
+        for form in (
+            lambda first, second: (first.verdict, None),
+            lambda first, second: (second.verdict, first.renewal),
+            lambda first, second: (None, None),
+        ):
+            forms = [form]
+            handlers[path] = replay
+            [undecided] = await fraud.ask("B", other)
+            assert (undecided.verdict, undecided.renewal) == (None, None)
+        handlers[path] = verify
+        verdict, _ = await fraud.verify(fraud.bob, other)
+        assert verdict.outcome is Outcome.REPEATED
 
     scenario(story)
