@@ -1,12 +1,16 @@
 """Every link keeps the same promises: in memory, over TCP, by QR code, over BLE and NFC; also when damaged."""
 
 import asyncio
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from feiqian.adapters.ble import BleLink, BlePayee, find_payee
+from feiqian.adapters.iso_dep import Radio
 from feiqian.adapters.nfc_link import NfcLink
+from feiqian.adapters.nfc_radio import card_at, reader_at
 from feiqian.adapters.qr import QrLink
 from feiqian.adapters.qr_frames import PAYEE, PAYER
 from feiqian.adapters.tcp import TcpLink, TcpListener
@@ -194,6 +198,28 @@ class TestNfcLink(LinkConformance):
         with pytest.raises(Refusal) as refused:
             await payer.receive()
         assert refused.value.outcome is Outcome.TOO_LARGE
+
+
+@pytest.mark.feature("C-01")
+class TestNfcLinkByDriver(LinkConformance):
+    """The same through the drivers of the hardware, with their stand-in for a field."""
+
+    async def connect(self) -> tuple[Link, Link]:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            path = f"udp:127.0.0.1:{probe.getsockname()[1]}"
+
+        def read(stopped: threading.Event) -> Radio | None:
+            self.radio = reader_at(path)(stopped)
+            return self.radio
+
+        # The card first: the stand-in's reader looks only once a second.
+        card, reader = await asyncio.gather(NfcLink.as_card(card_at(path)), NfcLink.as_reader(read))
+        return reader, card
+
+    async def vanish(self, link: Link) -> None:
+        assert self.radio is not None
+        self.radio.close()
 
 
 def test_nobody_listening_is_unavailable() -> None:

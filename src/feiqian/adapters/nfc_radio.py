@@ -6,6 +6,7 @@ of it is seen outside of this module. A reader is ``usb``, ``usb:072f:2200`` or 
 being a card is for phones, some readers (PN53x, RC-S380) and ``udp:HOST:PORT``.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -14,6 +15,9 @@ import nfc.clf
 from feiqian.adapters.clock import system_entropy
 from feiqian.adapters.iso_dep import FrameLost, Radio
 from feiqian.outcomes import Outcome, Refusal
+
+# It tells everybody which device it opens, unless it is told not to.
+logging.getLogger("nfc").setLevel(logging.ERROR)
 
 LISTEN_S = 0.5
 """How long a card listens at a time before it looks whether it should give up."""
