@@ -192,6 +192,9 @@ def test_the_openapi_document_is_valid(network):
         central_server.INSTITUTIONS,
         central_server.MODE,
         central_server.CYCLES,
+        central_server.LIST,
+        central_server.REVOCATIONS,
+        central_server.EVIDENCE,
     }
 
 
