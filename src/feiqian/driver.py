@@ -23,6 +23,7 @@ from feiqian.protocol.effects import (
     Finish,
     Keep,
     PerformOnChip,
+    Probe,
     Record,
     Send,
     SetTimer,
@@ -35,6 +36,7 @@ from feiqian.protocol.facts import (
     Fact,
     Kept,
     LinkLost,
+    Probed,
     Received,
     ServerAnswered,
     ServerFailed,
@@ -75,6 +77,8 @@ class Surroundings:
     """Where an institution answers; `Refusal` unknown_issuer."""
     approve: Callable[[int, str], Awaitable[bool]]
     """Asks the holder: amount in minor units, payee's wallet number."""
+    connected: Callable[[str], Awaitable[bool]]
+    """Whether an institution can be reached, by the connection rule."""
 
 
 class Driver:
@@ -105,8 +109,10 @@ class Driver:
                 await self._send(message)
             case PerformOnChip(command):
                 self._facts.append(self._perform(command))
-            case AskServer(institution, path, body):
-                self._facts.append(await self._ask(institution, path, body))
+            case AskServer():
+                self._facts.append(await self._ask(effect))
+            case Probe(institution):
+                self._facts.append(Probed(await self._ports.connected(institution)))
             case Keep(record):
                 await self._ports.keep(record)
                 self._facts.append(Kept())
@@ -130,12 +136,17 @@ class Driver:
         except Refusal as refusal:
             return ChipFailed(refusal)
 
-    async def _ask(self, institution: str, path: str, body: bytes) -> Fact:
+    async def _ask(self, question: AskServer) -> Fact:
+        patience_s = None if question.timeout_ms is None else question.timeout_ms / 1000
         try:
-            url = self._ports.url_of(institution) + path
-            return ServerAnswered(await self._ports.courier.post(url, body))
+            url = self._ports.url_of(question.institution) + question.path
+            async with asyncio.timeout(patience_s):
+                return ServerAnswered(await self._ports.courier.post(url, question.body))
         except Refusal as refusal:
             return ServerFailed(refusal)
+        except TimeoutError:
+            detail = f"expected an answer from {question.institution} in time"
+            return ServerFailed(Refusal(Outcome.TIMED_OUT, detail))
 
     async def _listen(self) -> Fact:
         message = asyncio.ensure_future(self._receive())

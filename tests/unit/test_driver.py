@@ -14,6 +14,7 @@ from feiqian.protocol.effects import (
     Effect,
     Finish,
     PerformOnChip,
+    Probe,
     Send,
     SetTimer,
 )
@@ -22,6 +23,7 @@ from feiqian.protocol.facts import (
     ChipFailed,
     Fact,
     LinkLost,
+    Probed,
     Received,
     ServerFailed,
     Started,
@@ -61,6 +63,9 @@ class DeadPorts:
     async def approve(self, amount_minor: int, payee: str) -> bool:
         return False
 
+    async def connected(self, institution: str) -> bool:
+        return False
+
     async def keep(self, record: object) -> None:
         raise AssertionError("nothing is kept here")
 
@@ -77,6 +82,7 @@ def driver(link: Link) -> Driver:
             keep=dead.keep,
             url_of=lambda code: f"http://{code}",
             approve=dead.approve,
+            connected=dead.connected,
         )
     )
 
@@ -86,6 +92,7 @@ def test_what_fails_becomes_a_fact() -> None:
     script = Script(
         [PerformOnChip(GetStatus())],
         [AskServer("A", "/v1/payments", b"")],
+        [Probe("A")],
         [Approve(1, "B-PAYEE1")],
         [Send(NOTE)],
         [END],
@@ -95,6 +102,7 @@ def test_what_fails_becomes_a_fact() -> None:
         Started,
         ChipFailed,
         ServerFailed,
+        Probed,
         Cancelled,
         LinkLost,
     ]

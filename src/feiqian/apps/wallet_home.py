@@ -138,6 +138,7 @@ async def _opened(folder: Path, config: WalletConfig) -> AsyncIterator[Home]:
                 chip=ChipSession(SoftChip(memory, suite, system_entropy)),
                 store=store,
                 courier=courier,
+                library=courier,
                 clock=SystemClock(),
                 entropy=system_entropy,
             )

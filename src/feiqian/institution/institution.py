@@ -2,7 +2,7 @@
 
 import structlog
 
-from feiqian.institution import conflicts, reporting, verifying
+from feiqian.institution import conflicts, mailbox, reporting, verifying
 from feiqian.institution.cashing import answer_cash_request
 from feiqian.institution.listing import ListKeeper
 from feiqian.institution.office import Office
@@ -42,6 +42,10 @@ class Institution:
     async def cash(self, raw: bytes) -> bytes:
         """Another institution's cash request."""
         return await answer_cash_request(self.office, raw)
+
+    async def leave(self, raw: bytes) -> bytes:
+        """An offline payment request, left for the chip of a wallet held here."""
+        return await mailbox.leave(self.office, raw)
 
     async def verify(self, raw: bytes) -> bytes:
         """A verification request of a payee's client, for what its chip has taken in."""

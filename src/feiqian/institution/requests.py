@@ -15,10 +15,11 @@ from msgspec import Struct
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import parse_certificate
-from feiqian.institution import accounts, banking, record, wallets
+from feiqian.institution import accounts, banking, mailbox, record, wallets
 from feiqian.institution.issuing import issued_after
 from feiqian.institution.office import Office
 from feiqian.institution.presenting import Presenter
+from feiqian.institution.synchronising import synchronise
 from feiqian.institution.wallets import Wallet
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
@@ -35,6 +36,7 @@ from feiqian.wire.requests import (
     EmptyBody,
     IssuedBody,
     IssuedResult,
+    MailboxBody,
     OpenBody,
     RedeemBody,
     Request,
@@ -77,6 +79,8 @@ class Counter:
             Action.ISSUED: self._issued,
             Action.TRANSFERS: self._transfers,
             Action.ACCOUNT: self._account,
+            Action.SYNCHRONISE: self._synchronise,
+            Action.MAILBOX: self._mailbox,
         }
 
     async def answer(self, raw: bytes) -> bytes:
@@ -142,6 +146,17 @@ class Counter:
     async def _account(self, asked: Asked, wallet: Wallet) -> bytes:
         asked.body(EmptyBody)
         return await self._read(asked, lambda tx: _account_result(tx, wallet))
+
+    async def _synchronise(self, asked: Asked, wallet: Wallet) -> bytes:
+        asked.body(EmptyBody)
+        office = self._office
+        return await self._write(asked, lambda tx, _: synchronise(tx, office, wallet))
+
+    async def _mailbox(self, asked: Asked, wallet: Wallet) -> bytes:
+        """Not stored: collecting again is harmless, and letters would be kept twice."""
+        body, office = asked.body(MailboxBody), self._office
+        result = await office.store.write(lambda tx: mailbox.collect(tx, office, wallet, body))
+        return self._signed(asked, result)
 
     def _standings(self, tx: Transaction, wallet: Wallet, body: TransfersBody) -> TransfersResult:
         payer = wallets.chip_of(tx, wallet.number)

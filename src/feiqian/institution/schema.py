@@ -157,4 +157,20 @@ MIGRATIONS = (
         frozen_at_ms INTEGER NOT NULL
     );
     """,
+    """
+    CREATE TABLE synchronisations (
+        wallet TEXT PRIMARY KEY,
+        number INTEGER NOT NULL,
+        synchronised_at_ms INTEGER NOT NULL
+    );
+    CREATE TABLE letters (
+        transfer BLOB PRIMARY KEY,
+        wallet TEXT NOT NULL,
+        received_at_ms INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        letter BLOB,
+        receipt BLOB
+    );
+    CREATE INDEX letters_wallet ON letters (wallet, received_at_ms);
+    """,
 )

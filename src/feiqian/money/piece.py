@@ -93,12 +93,13 @@ def _spendable(transfer: SignedTransfer, payer: bytes) -> tuple[Output, ...]:
     return outputs if transfer.value.acceptor is Acceptor.CHIP else outputs[CHANGE_OUTPUT:]
 
 
-def hands_of(transfers: Sequence[SignedTransfer]) -> int:
+def hands_of(transfers: Sequence[SignedTransfer], held: bytes | None = None) -> int:
     """How many hands value has passed when the last of `transfers` has paid it on.
 
-    Change stays in the same hand; every payee's output that was passed on, and the last one, counts.
+    Of a piece that is still `held` (the identifier), when it will be paid on next. Change stays in
+    the same hand; every payee's output that was passed on, and the last one, counts.
     """
-    consumed = {transfer.value.consumed for transfer in transfers}
+    consumed = {held, *(transfer.value.consumed for transfer in transfers)}
     passed_on = sum(transfer.payee_output in consumed for transfer in transfers)
     return passed_on + 1
 

@@ -49,5 +49,8 @@ class Chain(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
         return (*others, payer_certificate)
 
 
-Chooser = Callable[[int], Sequence[Chain]]
-"""Which pieces pay an amount; `Refusal` insufficient_balance when they do not reach."""
+Chooser = Callable[[int, int | None], Sequence[Chain]]
+"""Which pieces pay an amount, offline to a payee of this tier; None: to any payee's manager.
+
+`Refusal` insufficient_balance when they do not reach.
+"""

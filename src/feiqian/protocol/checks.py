@@ -11,7 +11,8 @@ from feiqian.crypto.certificates import SignedCertificate
 from feiqian.crypto.suites import Suite
 from feiqian.crypto.trust import TrustStore
 from feiqian.money.currency import SignedCurrency, parse_currency, verify_currency
-from feiqian.money.limits import check_payment, limits_of
+from feiqian.money.limits import check_offline_payment, check_payment, limits_of
+from feiqian.money.offline_policy import check_piece
 from feiqian.money.transfer import Acceptor, SignedTransfer, parse_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.timing.moment import Moment
@@ -19,11 +20,13 @@ from feiqian.wire.items import ReadItem, check_item, read_item
 from feiqian.wire.payment import (
     CONFIRMATION,
     OFFER,
+    RECEIPT,
     Confirmation,
     Offer,
     OfferMessage,
     PaymentRequest,
     PaymentResult,
+    Receipt,
 )
 
 
@@ -34,18 +37,19 @@ class Agreement:
     nonce: bytes
     payee: SignedCertificate
     amount_minor: int
+    acceptor: Acceptor = Acceptor.MANAGER
 
 
 def check_offer(
-    trust: TrustStore, message: OfferMessage, now: Moment
+    trust: TrustStore, message: OfferMessage, now: Moment, *, offline_only: bool = False
 ) -> tuple[Offer, SignedCertificate]:
     """The offer and its maker. Raises `Refusal`: certificates' names, bad_signature,
-    wrong_session, expired.
+    wrong_session when a manager would take the payment in but must not, expired.
     """
     payee = trust.verify_chip(message.payee_certificate, now.midpoint_ms)
     offer = OFFER.read(trust.suite, message.offer, payee.value.public_key)
-    if offer.acceptor is not Acceptor.MANAGER:
-        raise Refusal(Outcome.WRONG_SESSION, "expected an offer whose payee's manager cashes")
+    if offline_only and offer.acceptor is not Acceptor.CHIP:
+        raise Refusal(Outcome.WRONG_SESSION, "expected an offer to take the payment in by chip")
     if now.certainly_after(offer.expires_at_ms):
         raise Refusal(Outcome.EXPIRED, "expected an offer that still stands")
     return offer, payee
@@ -54,7 +58,7 @@ def check_offer(
 def agree_amount(offer: Offer, wanted_minor: int | None, tier: int) -> int:
     """The amount to pay: the payer's (C-02), or the payee's (C-03); both only if equal (C-07).
 
-    Raises `Refusal`: amount_mismatch, over_payment_limit, over_holding_limit.
+    Raises `Refusal`: amount_mismatch, over_payment_limit, over_offline_limit, over_holding_limit.
     """
     amount_minor = wanted_minor if offer.amount_minor is None else offer.amount_minor
     if amount_minor is None:
@@ -64,37 +68,50 @@ def agree_amount(offer: Offer, wanted_minor: int | None, tier: int) -> int:
             Outcome.AMOUNT_MISMATCH, f"expected {wanted_minor}, the payee asks {amount_minor}"
         )
     check_payment(limits_of(tier), amount_minor)
+    if offer.acceptor is Acceptor.CHIP:
+        check_offline_payment(limits_of(tier), amount_minor)
     if amount_minor > offer.ceiling_minor:
-        raise Refusal(
-            Outcome.OVER_HOLDING_LIMIT, f"the payee can take at most {offer.ceiling_minor}"
-        )
+        raise Refusal(_over(offer), f"the payee can take at most {offer.ceiling_minor}")
     return amount_minor
+
+
+def _over(offer: Offer) -> Outcome:
+    offline = offer.acceptor is Acceptor.CHIP
+    return Outcome.OVER_OFFLINE_LIMIT if offline else Outcome.OVER_HOLDING_LIMIT
 
 
 def check_request(
     trust: TrustStore,
     request: PaymentRequest,
     offer: Offer,
-    payee_fingerprint: bytes,
+    payee: SignedCertificate,
     now: Moment,
 ) -> int:
-    """The amount that a request to us pays in the session of `offer`, all of it verified.
+    """The amount that a request to us pays in the session of `offer`, all of it verified (D-09).
 
     By identifier only, the payer's certificate and signature are all there is to verify; the
-    issuer's record decides the rest. Raises `Refusal` by name.
+    issuer's record decides the rest. Offline, everything goes in full. Raises `Refusal` by name.
     """
     items = [read_item(trust.suite, item) for item in request.items]
     if request.nonce != offer.nonce:
         raise Refusal(Outcome.WRONG_SESSION, "expected a request in the session we offered")
     for item in items:
-        _check_binding(item.payment, offer, payee_fingerprint)
+        _check_binding(item.payment, offer, payee.fingerprint)
     if len({item.payment.value.consumed for item in items}) != len(items):
         raise Refusal(Outcome.DOUBLE_SPENT, "expected each state to be consumed once")
     amount_minor = _check_sum(items, offer)
     for item in items:
         trust.institution(item.item.issuer)
         check_item(trust, item.item, now.midpoint_ms)
+        if offer.acceptor is Acceptor.CHIP:
+            _check_policy(item, payee.value.tier, now)
     return amount_minor
+
+
+def _check_policy(item: ReadItem, tier: int, now: Moment) -> None:
+    if item.piece is None:
+        raise Refusal(Outcome.HISTORY_REQUIRED, "expected the full piece: no manager is asked")
+    check_piece(tier, item.piece.currency.value, item.transfers, now)
 
 
 def _check_binding(payment: SignedTransfer, offer: Offer, payee_fingerprint: bytes) -> None:
@@ -109,7 +126,7 @@ def _check_sum(items: Sequence[ReadItem], offer: Offer) -> int:
     if offer.amount_minor is not None and total_minor != offer.amount_minor:
         raise Refusal(Outcome.AMOUNT_MISMATCH, f"expected {offer.amount_minor}, got {total_minor}")
     if total_minor > offer.ceiling_minor:
-        raise Refusal(Outcome.OVER_HOLDING_LIMIT, f"expected at most {offer.ceiling_minor}")
+        raise Refusal(_over(offer), f"expected at most {offer.ceiling_minor}")
     return total_minor
 
 
@@ -144,6 +161,22 @@ def check_confirmation(
     if confirmation.amount_minor != agreement.amount_minor:
         raise Refusal(Outcome.AMOUNT_MISMATCH, f"expected {agreement.amount_minor}")
     return confirmation
+
+
+def check_receipt(
+    suite: Suite, raw: bytes, agreement: Agreement, transfers: Sequence[SignedTransfer]
+) -> Receipt:
+    """The payee's chip's word that it took exactly these transfers in (C-24).
+
+    Raises `Refusal`: malformed and its kin, bad_signature, wrong_session, amount_mismatch.
+    """
+    receipt = RECEIPT.read(suite, raw, agreement.payee.value.public_key)
+    names = tuple(transfer.identifier for transfer in transfers)
+    if (receipt.nonce, receipt.transfers) != (agreement.nonce, names):
+        raise Refusal(Outcome.WRONG_SESSION, "expected a receipt for this payment's transfers")
+    if receipt.amount_minor != agreement.amount_minor:
+        raise Refusal(Outcome.AMOUNT_MISMATCH, f"expected {agreement.amount_minor}")
+    return receipt
 
 
 def check_result(
@@ -195,6 +228,11 @@ def change_of(transfers: Sequence[SignedTransfer]) -> dict[bytes, int]:
         for transfer in transfers
         if transfer.change_output is not None
     }
+
+
+def paid_by(transfers: Sequence[SignedTransfer]) -> dict[bytes, int]:
+    """What transfers pay their payee: amount by identifier."""
+    return {transfer.payee_output: transfer.value.amount_minor for transfer in transfers}
 
 
 def sound_renewals(

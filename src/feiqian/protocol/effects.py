@@ -1,6 +1,6 @@
 """What a machine wants done: values that the driver carries out through the ports, in order.
 
-In one step a machine asks for at most one thing that has an answer (chip, server, record, approval)
+In one step a machine asks for at most one thing with an answer (chip, server, probe, record, approval)
 and it asks for that last, so what must be durable first is durable first. A `Record` is what a
 wallet must be able to read back after a crash; every one of them names its session by nonce.
 """
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from feiqian.chip.commands import Command, Pay
 from feiqian.outcomes import Outcome
+from feiqian.protocol.verification import Judgement
 from feiqian.wire.payment import PaymentConfirmed, PaymentRequest, PaymentResult
 
 
@@ -48,6 +49,42 @@ class CurrenciesTaken:
 
     nonce: bytes
     currencies: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverTaken(RequestTaken):
+    """Payee: an offline request was handed to us and passed its checks; nothing is accepted."""
+
+    offer: bytes
+    """Ours, as our chip signed it."""
+    judgement: Judgement | None = None
+    """In what is read back: once it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgementMade:
+    """Payee: the check is over; the chip may accept, or the payment is refused."""
+
+    nonce: bytes
+    judgement: Judgement
+    renewals: tuple[bytes, ...]
+    """Of what we were paid, by their issuers; they verify."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAccepted:
+    """Payee: our chip has taken the value in, and signed this receipt."""
+
+    nonce: bytes
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptHeld:
+    """Payer: the payee's chip has signed that it took the value in."""
+
+    nonce: bytes
+    receipt: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +126,8 @@ class SessionRefused:
     nonce: bytes
     outcome: Outcome
     detail: str
+    judgement: Judgement | None = None
+    """Payee: what found an anomaly."""
 
 
 Record = (
@@ -96,6 +135,10 @@ Record = (
     | RequestTaken
     | ResultTaken
     | CurrenciesTaken
+    | HandoverTaken
+    | JudgementMade
+    | PaymentAccepted
+    | ReceiptHeld
     | PaymentIntended
     | PaymentSigned
     | PaymentEnded
@@ -125,6 +168,15 @@ class AskServer:
     institution: str
     path: str
     body: bytes
+    timeout_ms: int | None = None
+    """None: as long as the courier waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Find out, by the connection rule, whether this institution can be reached."""
+
+    institution: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +218,4 @@ class Finish:
     """Payee: whether the chip holds the new currency already; if not, synchronising loads it."""
 
 
-Effect = Send | PerformOnChip | AskServer | Keep | Approve | SetTimer | Finish
+Effect = Send | PerformOnChip | AskServer | Probe | Keep | Approve | SetTimer | Finish

@@ -62,6 +62,13 @@ class ServerFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """Whether the institution last probed can be reached."""
+
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TimerExpired:
     """The time set by the last timer is over."""
 
@@ -85,6 +92,7 @@ Fact = (
     | Approved
     | ServerAnswered
     | ServerFailed
+    | Probed
     | TimerExpired
     | LinkLost
     | Cancelled

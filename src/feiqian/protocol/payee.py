@@ -1,5 +1,7 @@
 """The payee's machine: open the session, check the request, have it cashed, load, confirm.
 
+Where the offer says that the chip takes the payment in, `offline_payee` takes over after the request.
+
 The payee needs no PIN: receiving is free. Only fetching currencies that the chip missed earlier is a
 signed request and wants an unlocked chip; without it the new currency waits for synchronising.
 """
@@ -12,7 +14,7 @@ from feiqian.chip.commands import Load, MakeOffer, OfferAnswer, SignedRequestAns
 from feiqian.crypto.cbor import VERSION, encode
 from feiqian.crypto.certificates import SignedCertificate
 from feiqian.crypto.trust import TrustStore
-from feiqian.money.transfer import SignedTransfer
+from feiqian.money.transfer import Acceptor, SignedTransfer
 from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
 from feiqian.protocol.answers import REQUESTS_PATH, read_answer
 from feiqian.protocol.checks import (
@@ -27,6 +29,7 @@ from feiqian.protocol.effects import (
     AskServer,
     CurrenciesTaken,
     Effect,
+    HandoverTaken,
     Keep,
     OfferMade,
     PerformOnChip,
@@ -37,8 +40,10 @@ from feiqian.protocol.effects import (
     SetTimer,
 )
 from feiqian.protocol.facts import Fact
-from feiqian.protocol.machine import MAX_DETAIL, PaymentMachine, known
+from feiqian.protocol.machine import MAX_DETAIL, known
+from feiqian.protocol.offline_payee import Acceptance, OfflinePayee
 from feiqian.protocol.payment import OFFER_VALID_MS, PAYMENTS_PATH, Event, Role
+from feiqian.protocol.verification import LocalList, Verifier
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.payment import (
@@ -46,6 +51,7 @@ from feiqian.wire.payment import (
     Offer,
     OfferMessage,
     PaymentConfirmed,
+    PaymentReceipt,
     PaymentRequest,
     PaymentResult,
     Refused,
@@ -58,8 +64,10 @@ class EarlierSession:
     """A session we opened before: a payer may still present its request over a later link."""
 
     offer: Offer
-    confirmed: PaymentConfirmed | None
-    """What we answered, once our manager had confirmed."""
+    offer_raw: bytes
+    """As our chip signed it."""
+    answered: PaymentConfirmed | PaymentReceipt | None
+    """What we answered, once our manager had confirmed or our chip had accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +83,25 @@ class PayeeSetup:
     """16 fresh bytes, should missing currencies have to be asked for."""
     amount_minor: int | None = None
     """None: the payer sets the amount (C-02)."""
+    acceptor: Acceptor = Acceptor.MANAGER
+    """Who is to take the payment in."""
+    ceiling_minor: int | None = None
+    """Most that our own policy takes now; None: whatever the chip can hold."""
+    listed: LocalList | None = None
+    """Our double-spending list, should there be no connection when a payment is checked."""
     earlier: Mapping[bytes, EarlierSession] = field(default_factory=dict)
     """By nonce."""
 
 
-class PayeeMachine(PaymentMachine):
+class PayeeMachine(OfflinePayee):
     """The payee's side; `past` continues from a request that was kept but not answered."""
 
     ROLE: ClassVar = Role.PAYEE
 
     def __init__(self, setup: PayeeSetup, past: RequestTaken | None = None) -> None:
-        super().__init__()
+        verifier = Verifier(setup.trust, setup.certificate.value.tier, setup.listed)
+        handover = past if isinstance(past, HandoverTaken) else None
+        super().__init__(Acceptance(verifier, setup.certificate), handover)
         self._setup = setup
         self._past = past
         self._offer_raw = b""
@@ -97,7 +113,7 @@ class PayeeMachine(PaymentMachine):
         self._signed_fetch = b""
         self._asked_missing = False
         self._loaded = False
-        self._repeated: PaymentConfirmed | None = None
+        self._repeated: PaymentConfirmed | PaymentReceipt | None = None
         if past is not None:
             self.peer, self.amount_minor = past.payer, past.amount_minor
 
@@ -117,7 +133,11 @@ class PayeeMachine(PaymentMachine):
 
     # Judgements ----------------------------------------------------------------------------------
     def _judge_start(self, _: Fact, __: Moment) -> Event:
-        return Event.STARTED if self._past is None else Event.REQUEST_RESUMED
+        if self._past is None:
+            return Event.STARTED
+        if self._handover is None:
+            return Event.REQUEST_RESUMED
+        return Event.HANDOVER_RESUMED if self._judgement is None else Event.JUDGEMENT_RESUMED
 
     def _judge_offering(self, fact: Fact, _: Moment) -> Event:
         answer = self._judge_chip(fact)
@@ -139,16 +159,21 @@ class PayeeMachine(PaymentMachine):
             return self._unacceptable(refusal)
 
     def _consider(self, request: PaymentRequest, now: Moment) -> Event:
-        setup, offer = self._setup, known(self._offer)
+        setup, offer, offer_raw = self._setup, known(self._offer), self._offer_raw
         earlier = setup.earlier.get(request.nonce)
         if earlier is not None:
-            offer, self._repeated = earlier.offer, earlier.confirmed
-        fingerprint = setup.certificate.fingerprint
-        amount_minor = check_request(setup.trust, request, offer, fingerprint, now)
+            offer, offer_raw, self._repeated = earlier.offer, earlier.offer_raw, earlier.answered
+        amount_minor = check_request(setup.trust, request, offer, setup.certificate, now)
         payer = payer_of(setup.trust, request, now)
         self.peer, self.amount_minor = payer, amount_minor
-        self._taken = RequestTaken(request.nonce, request, amount_minor, payer)
-        return Event.REQUEST if self._repeated is None else Event.REQUEST_ANSWERED_BEFORE
+        if offer.acceptor is Acceptor.CHIP:
+            self._handover = HandoverTaken(request.nonce, request, amount_minor, payer, offer_raw)
+            self._taken = self._handover
+        else:
+            self._taken = RequestTaken(request.nonce, request, amount_minor, payer)
+        if self._repeated is not None:
+            return Event.REQUEST_ANSWERED_BEFORE
+        return Event.REQUEST if self._handover is None else Event.HANDOVER
 
     def _judge_cashing(self, fact: Fact, _: Moment) -> Event:
         body = self._judge_server(fact)
@@ -214,7 +239,11 @@ class PayeeMachine(PaymentMachine):
     def _enter_offering(self, now: Moment) -> Sequence[Effect]:
         expires_at_ms = now.midpoint_ms + OFFER_VALID_MS
         offer = MakeOffer(
-            amount_minor=self._setup.amount_minor, moment=now, expires_at_ms=expires_at_ms
+            amount_minor=self._setup.amount_minor,
+            moment=now,
+            expires_at_ms=expires_at_ms,
+            acceptor=self._setup.acceptor,
+            ceiling_minor=self._setup.ceiling_minor,
         )
         return (PerformOnChip(offer),)
 
@@ -264,6 +293,8 @@ class PayeeMachine(PaymentMachine):
         return (Keep(CurrenciesTaken(self.agreement.nonce, self._missing)),)
 
     def _enter_keeping_refusal(self, _: Moment) -> Sequence[Effect]:
+        if self._handover is not None:
+            return self._refused_offline()
         reason = self._reason
         return (Keep(SessionRefused(self.agreement.nonce, reason.outcome, reason.detail)),)
 
@@ -271,6 +302,8 @@ class PayeeMachine(PaymentMachine):
         if self._repeated is not None:
             detail = "this payment was confirmed before"
             return Send(self._repeated), self._finish(Outcome.REPEATED, detail)
+        if self._handover is not None:
+            return self._done_offline()
         result = known(self._result)
         confirmed = PaymentConfirmed(result.confirmation, result.renewals)
         detail = "our manager issued the second currency"

@@ -1,4 +1,4 @@
-"""The payer's machine: judge the offer, have the chip sign, hand over, hold the confirmation.
+"""The payer's machine: judge the offer, have the chip sign, hand over, hold confirmation or receipt.
 
 Everything that can fail is tried before the chip signs. From then on the value belongs to the payee
 alone, whatever happens to the link, and the machine's end is `DONE` or `PENDING`, never refused.
@@ -11,7 +11,7 @@ from typing import ClassVar
 from feiqian.chip.commands import GetPieces, Pay, PiecesAnswer, TransfersAnswer
 from feiqian.crypto.certificates import SignedCertificate
 from feiqian.crypto.trust import TrustStore
-from feiqian.money.transfer import SignedTransfer
+from feiqian.money.transfer import Acceptor, SignedTransfer
 from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
 from feiqian.protocol.chain import Chain, Chooser
 from feiqian.protocol.checks import (
@@ -20,6 +20,7 @@ from feiqian.protocol.checks import (
     change_of,
     check_confirmation,
     check_offer,
+    check_receipt,
     paying_transfers,
     sound_renewals,
 )
@@ -32,6 +33,7 @@ from feiqian.protocol.effects import (
     PaymentIntended,
     PaymentSigned,
     PerformOnChip,
+    ReceiptHeld,
     Send,
     SessionRefused,
     SetTimer,
@@ -41,13 +43,21 @@ from feiqian.protocol.machine import PaymentMachine, known
 from feiqian.protocol.payment import (
     AWAIT_CONFIRMATION_MS,
     AWAIT_OFFER_MS,
+    MAILBOX_PATH,
     PAYMENTS_PATH,
     Event,
     Role,
 )
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message, encode_message
-from feiqian.wire.payment import OfferMessage, PaymentConfirmed, PaymentRequest, PaymentResult
+from feiqian.wire.payment import (
+    MailboxAnswer,
+    OfferMessage,
+    PaymentConfirmed,
+    PaymentReceipt,
+    PaymentRequest,
+    PaymentResult,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,8 @@ class PayerSetup:
     """None: take the payee's (C-03)."""
     by_identifier: bool = False
     """Send circulation identifiers instead of full pieces where the issuer knows the history."""
+    offline_only: bool = False
+    """Pay only what the payee's chip takes in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +105,13 @@ class PayerMachine(PaymentMachine):
         self._signed: PaymentSigned | None = None
         self._outgoing: PaymentRequest | None = None
         self._confirmed: PaymentConfirmed | None = None
+        self._receipt: PaymentReceipt | None = None
         if past is not None:
             self._remember(past)
 
     def _remember(self, past: PayerPast) -> None:
         pay = past.intent.pay
-        self._agree(Agreement(pay.nonce, past.payee, pay.amount_minor))
+        self._agree(Agreement(pay.nonce, past.payee, pay.amount_minor, pay.acceptor))
         self._pay, self._chains, self._signed = pay, past.chains, past.signed
         self._by_identifier = past.intent.by_identifier
         self._outgoing = past.signed.full if past.signed else None
@@ -112,6 +125,10 @@ class PayerMachine(PaymentMachine):
     def agreement(self) -> Agreement:
         """What was agreed."""
         return known(self._agreement)
+
+    @property
+    def _offline(self) -> bool:
+        return self.agreement.acceptor is Acceptor.CHIP
 
     @property
     def _transfers(self) -> tuple[SignedTransfer, ...]:
@@ -137,10 +154,12 @@ class PayerMachine(PaymentMachine):
 
     def _consider(self, message: OfferMessage, now: Moment) -> None:
         setup = self._setup
-        offer, payee = check_offer(setup.trust, message, now)
+        offer, payee = check_offer(setup.trust, message, now, offline_only=setup.offline_only)
         amount_minor = agree_amount(offer, setup.amount_minor, setup.certificate.value.tier)
-        self._chains = tuple(setup.choose(amount_minor))
-        self._agree(Agreement(offer.nonce, payee, amount_minor))
+        offline = offer.acceptor is Acceptor.CHIP
+        self._chains = tuple(setup.choose(amount_minor, payee.value.tier if offline else None))
+        self._by_identifier = setup.by_identifier and not offline
+        self._agree(Agreement(offer.nonce, payee, amount_minor, offer.acceptor))
 
     def _judge_approving(self, fact: Fact, _: Moment) -> Event:
         if isinstance(fact, Approved):
@@ -189,6 +208,9 @@ class PayerMachine(PaymentMachine):
         return Event.NEVER_SIGNED
 
     def _judge_awaiting_confirmation(self, fact: Fact, _: Moment) -> Event:
+        if self._offline:
+            receipt = self._judge_wait(fact, PaymentReceipt)
+            return receipt if isinstance(receipt, Event) else self._hold_receipt(receipt.receipt)
         message = self._judge_wait(fact, PaymentConfirmed)
         if message is Event.REFUSAL and self._history_wanted():
             self._outgoing = known(self._signed).full
@@ -196,6 +218,14 @@ class PayerMachine(PaymentMachine):
         if isinstance(message, Event):
             return message
         return self._hold(message) or Event.CONFIRMATION
+
+    def _hold_receipt(self, raw: bytes) -> Event:
+        try:
+            check_receipt(self._setup.trust.suite, raw, self.agreement, self._transfers)
+        except Refusal as refusal:
+            return self._unacceptable(refusal)
+        self._receipt = PaymentReceipt(raw)
+        return Event.RECEIPT
 
     def _history_wanted(self) -> bool:
         wanted = self._reason.outcome is Outcome.HISTORY_REQUIRED
@@ -229,12 +259,26 @@ class PayerMachine(PaymentMachine):
         body = self._judge_server(fact)
         if isinstance(body, Event):
             return body
+        if self._offline:
+            return self._judge_mailbox(body)
         try:
             result = decode_message(body, PaymentResult)
         except Refusal as refusal:
             return self._server_failed(refusal)
         unsound = self._hold(PaymentConfirmed(result.confirmation, result.renewals))
         return Event.SERVER_REFUSED if unsound else Event.SERVER_DONE
+
+    def _judge_mailbox(self, body: bytes) -> Event:
+        try:
+            answer = decode_message(body, MailboxAnswer)
+        except Refusal as refusal:
+            return self._server_failed(refusal)
+        if answer.receipt is None:
+            detail = "the payee's institution keeps it for the payee's chip"
+            self._reason = Refusal(Outcome.UNAVAILABLE, detail)
+            return Event.LEFT_IN_MAILBOX
+        event = self._hold_receipt(answer.receipt)
+        return Event.SERVER_REFUSED if event is Event.UNACCEPTABLE else event
 
     # Entries -------------------------------------------------------------------------------------
     def _enter_awaiting_offer(self, _: Moment) -> Sequence[Effect]:
@@ -254,6 +298,7 @@ class PayerMachine(PaymentMachine):
             nonce=agreement.nonce,
             moment=now,
             inputs=tuple(chain.identifier for chain in self._chains),
+            acceptor=agreement.acceptor,
         )
         return (Keep(PaymentIntended(self._pay, agreement.payee.raw, self._by_identifier)),)
 
@@ -275,14 +320,19 @@ class PayerMachine(PaymentMachine):
     def _enter_submitting(self, _: Moment) -> Sequence[Effect]:
         institution = self.agreement.payee.value.issuer
         body = encode_message(known(self._signed).full)
-        return (AskServer(institution, PAYMENTS_PATH, body),)
+        path = MAILBOX_PATH if self._offline else PAYMENTS_PATH
+        return (AskServer(institution, path, body),)
 
     def _enter_keeping_confirmation(self, _: Moment) -> Sequence[Effect]:
         return (Keep(PaymentEnded(self.agreement.nonce, known(self._confirmed))),)
+
+    def _enter_keeping_receipt(self, _: Moment) -> Sequence[Effect]:
+        return (Keep(ReceiptHeld(self.agreement.nonce, known(self._receipt).receipt)),)
 
     def _enter_keeping_refusal(self, _: Moment) -> Sequence[Effect]:
         reason = self._reason
         return (Keep(SessionRefused(self.agreement.nonce, reason.outcome, reason.detail)),)
 
     def _enter_done(self, _: Moment) -> Sequence[Effect]:
-        return (self._finish(Outcome.ACCEPTED, "the payee's manager confirmed the payment"),)
+        by = "the payee's chip" if self._offline else "the payee's manager"
+        return (self._finish(Outcome.ACCEPTED, f"{by} confirmed the payment"),)

@@ -19,8 +19,12 @@ anything else not listed is a `LocalProtocolError`, our own slip.
 6. The last message repeated is an `ECHO` and changes nothing. It works half-duplex: offer, request
    and confirmation alternate, so that three images shown in turn are enough of a link.
 
-An offline payment is another path of the same table: accepting on the chip in place of `CASHING`
-and `LOADING`, and a receipt in place of the confirmation; no state above changes for it.
+7. An offline payment is another path of the same table, chosen by the payee's offer: the payee checks
+   it (`verification`) and its chip accepts it, in place of `CASHING` and `LOADING`, and the chip's
+   receipt takes the place of the confirmation. The payee's point of no return is the chip's ACCEPT;
+   before it only an anomaly ends in `REFUSED`, and what cannot be decided or has no room now waits,
+   `PENDING`, for a connection. Nobody but the payee's chip can take the value: the payer presents the
+   same bytes again over a later link, or leaves them in the mailbox at the payee's institution.
 """
 
 from enum import StrEnum
@@ -48,6 +52,7 @@ class State(StrEnum):
     PAYING_AGAIN = "paying again"
     KEEPING_PAYMENT = "keeping payment"
     AWAITING_CONFIRMATION = "awaiting confirmation"
+    KEEPING_RECEIPT = "keeping receipt"
     AWAITING_REUNION = "awaiting reunion"
     SUBMITTING = "submitting"
     KEEPING_CONFIRMATION = "keeping confirmation"
@@ -62,6 +67,12 @@ class State(StrEnum):
     ASKING_MISSING = "asking missing"
     FETCHING_MISSING = "fetching missing"
     KEEPING_MISSING = "keeping missing"
+    KEEPING_HANDOVER = "keeping handover"
+    PROBING = "probing"
+    ASKING_BACK_END = "asking back end"
+    KEEPING_JUDGEMENT = "keeping judgement"
+    ACCEPTING = "accepting"
+    KEEPING_ACCEPTANCE = "keeping acceptance"
     # both
     KEEPING_REFUSAL = "keeping refusal"
     DONE = "done"
@@ -77,12 +88,17 @@ class Event(StrEnum):
     PAYMENT_RESUMED = "payment resumed"
     PAYMENT_RESUMED_ON_LINK = "payment resumed on link"
     REQUEST_RESUMED = "request resumed"
+    HANDOVER_RESUMED = "handover resumed"
+    JUDGEMENT_RESUMED = "judgement resumed"
 
     OFFER = "offer"
     SAME_PAYEE = "offer of the same payee"
     REQUEST = "request"
     REQUEST_ANSWERED_BEFORE = "request answered before"
+    HANDOVER = "offline request"
     CONFIRMATION = "confirmation"
+    RECEIPT = "receipt"
+    LEFT_IN_MAILBOX = "left in mailbox"
     HISTORY_WANTED = "history wanted"
     REFUSAL = "refusal"
     UNACCEPTABLE = "unacceptable message"
@@ -94,12 +110,17 @@ class Event(StrEnum):
     CHIP_DONE_MORE = "chip done, more to do"
     CHIP_REFUSED = "chip refused"
     CHIP_SILENT = "chip silent"
+    NO_ROOM = "no room on the chip now"
     SEQUENCE_GAP = "sequence gap"
     NEVER_SIGNED = "never signed"
     WAS_SIGNED = "was signed"
     SERVER_DONE = "server done"
     SERVER_REFUSED = "server refused"
     SERVER_SILENT = "server silent"
+    CONNECTED = "connected"
+    SOUND = "sound"
+    ANOMALOUS = "anomalous"
+    UNDECIDABLE = "undecidable now"
 
     TIMED_OUT = "timed out"
     LINK_LOST = "link lost"
@@ -117,6 +138,8 @@ AWAIT_CONFIRMATION_MS = 60_000
 
 PAYMENTS_PATH = "/v1/payments"
 """Where an institution takes payment requests."""
+MAILBOX_PATH = "/v1/mailbox"
+"""Where an institution keeps offline payment requests for its wallets' chips."""
 
 _S, _E = State, Event
 
@@ -162,6 +185,7 @@ _PAYER = {
     },
     _S.AWAITING_CONFIRMATION: {
         _E.CONFIRMATION: _S.KEEPING_CONFIRMATION,
+        _E.RECEIPT: _S.KEEPING_RECEIPT,
         _E.HISTORY_WANTED: _S.AWAITING_CONFIRMATION,
         _E.ECHO: _S.AWAITING_CONFIRMATION,
         _E.UNACCEPTABLE: _S.PENDING,
@@ -180,10 +204,15 @@ _PAYER = {
     },
     _S.SUBMITTING: {
         _E.SERVER_DONE: _S.KEEPING_CONFIRMATION,
+        _E.RECEIPT: _S.KEEPING_RECEIPT,
+        _E.LEFT_IN_MAILBOX: _S.PENDING,
         _E.SERVER_REFUSED: _S.PENDING,
         _E.SERVER_SILENT: _S.PENDING,
     },
     _S.KEEPING_CONFIRMATION: {
+        _E.KEPT: _S.DONE,
+    },
+    _S.KEEPING_RECEIPT: {
         _E.KEPT: _S.DONE,
     },
     _S.KEEPING_REFUSAL: {
@@ -195,6 +224,8 @@ _PAYEE = {
     _S.START: {
         _E.STARTED: _S.OFFERING,
         _E.REQUEST_RESUMED: _S.CASHING,
+        _E.HANDOVER_RESUMED: _S.PROBING,
+        _E.JUDGEMENT_RESUMED: _S.ACCEPTING,
     },
     _S.OFFERING: {
         _E.CHIP_DONE: _S.KEEPING_OFFER,
@@ -206,6 +237,7 @@ _PAYEE = {
     },
     _S.AWAITING_REQUEST: {
         _E.REQUEST: _S.KEEPING_REQUEST,
+        _E.HANDOVER: _S.KEEPING_HANDOVER,
         _E.REQUEST_ANSWERED_BEFORE: _S.DONE,
         _E.ECHO: _S.AWAITING_REQUEST,
         _E.UNACCEPTABLE: _S.REFUSED,
@@ -245,6 +277,32 @@ _PAYEE = {
     },
     _S.KEEPING_MISSING: {
         _E.KEPT: _S.LOADING,
+    },
+    _S.KEEPING_HANDOVER: {
+        _E.KEPT: _S.PROBING,
+    },
+    _S.PROBING: {
+        _E.CONNECTED: _S.ASKING_BACK_END,
+        _E.SOUND: _S.KEEPING_JUDGEMENT,
+        _E.ANOMALOUS: _S.KEEPING_REFUSAL,
+        _E.UNDECIDABLE: _S.PENDING,
+    },
+    _S.ASKING_BACK_END: {
+        _E.SOUND: _S.KEEPING_JUDGEMENT,
+        _E.ANOMALOUS: _S.KEEPING_REFUSAL,
+        _E.UNDECIDABLE: _S.PENDING,
+    },
+    _S.KEEPING_JUDGEMENT: {
+        _E.KEPT: _S.ACCEPTING,
+    },
+    _S.ACCEPTING: {
+        _E.CHIP_DONE: _S.KEEPING_ACCEPTANCE,
+        _E.CHIP_REFUSED: _S.KEEPING_REFUSAL,
+        _E.CHIP_SILENT: _S.PENDING,
+        _E.NO_ROOM: _S.PENDING,
+    },
+    _S.KEEPING_ACCEPTANCE: {
+        _E.KEPT: _S.DONE,
     },
     _S.KEEPING_REFUSAL: {
         _E.KEPT: _S.REFUSED,

@@ -154,6 +154,7 @@ class SimulatedNetwork:
         url = url_of(code)
         self.courier.handlers[f"{url}/v1/requests"] = institution.answer
         self.courier.handlers[f"{url}/v1/payments"] = institution.pay
+        self.courier.handlers[f"{url}/v1/mailbox"] = institution.leave
         self.courier.handlers[f"{url}/v1/cash"] = institution.cash
         self.courier.handlers[f"{url}/v1/verifications"] = institution.verify
         self.courier.handlers[f"{url}/v1/verify"] = institution.answer_verify_request

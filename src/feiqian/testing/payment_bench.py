@@ -16,23 +16,35 @@ from feiqian.money.transfer import Acceptor, SignedTransfer, Transfer, parse_tra
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.chain import Chain
 from feiqian.protocol.checks import paying_transfers
-from feiqian.protocol.effects import PaymentIntended, PaymentSigned, RequestTaken
+from feiqian.protocol.effects import (
+    HandoverTaken,
+    PaymentIntended,
+    PaymentSigned,
+    RequestTaken,
+)
 from feiqian.protocol.payee import EarlierSession, PayeeMachine, PayeeSetup
 from feiqian.protocol.payer import PayerMachine, PayerPast, PayerSetup
+from feiqian.protocol.verification import Judgement
 from feiqian.testing.keys import NOW_MS, Party, TrustWorld
 from feiqian.timing.moment import Moment
+from feiqian.wire.double_spending import HeldList
+from feiqian.wire.envelope import encode_message
 from feiqian.wire.items import PaymentItem
 from feiqian.wire.payment import (
     CONFIRMATION,
     OFFER,
+    RECEIPT,
     Confirmation,
     Offer,
     OfferMessage,
     PaymentConfirmed,
+    PaymentReceipt,
     PaymentRequest,
     PaymentResult,
+    Receipt,
 )
 from feiqian.wire.requests import ANSWER, Answer, IssuedResult
+from feiqian.wire.verification import VERDICT, Verdict, VerificationResult, VerifiedItem
 
 NOW = Moment(NOW_MS, 500)
 NONCE = b"N" * 16
@@ -48,6 +60,10 @@ class PaymentBench:
     """Keys and honest makers."""
 
     world: TrustWorld = field(default_factory=TrustWorld)
+    acceptor: Acceptor = Acceptor.MANAGER
+    """Chip: every session is offline."""
+    listed: HeldList | None = None
+    """What the payee holds."""
     payer: Party = field(init=False)
     payee: Party = field(init=False)
     held: SignedCurrency = field(init=False)
@@ -70,7 +86,7 @@ class PaymentBench:
             by_identifier,
         )
 
-    def _choose(self, amount_minor: int) -> tuple[Chain, ...]:
+    def _choose(self, amount_minor: int, _: int | None) -> tuple[Chain, ...]:
         if amount_minor > HELD_MINOR:
             raise Refusal(Outcome.INSUFFICIENT_BALANCE, f"expected at most {HELD_MINOR}")
         return (self.chain(),)
@@ -87,13 +103,16 @@ class PaymentBench:
 
     def payee_setup(self) -> PayeeSetup:
         """The payee's."""
-        earlier = EarlierSession(self.offer(nonce=EARLIER_NONCE), self.confirmed())
+        offered = self.offer_message(nonce=EARLIER_NONCE).offer
+        earlier = EarlierSession(self.offer(nonce=EARLIER_NONCE), offered, self.answered())
         return PayeeSetup(
             trust=self.world.trust_store(),
             certificate=self.payee.certificate,
             loaded_sequence=3,
             fetch_id=FETCH_ID,
             amount_minor=AMOUNT_MINOR,
+            acceptor=self.acceptor,
+            listed=self.listed,
             earlier={EARLIER_NONCE: earlier},
         )
 
@@ -105,10 +124,16 @@ class PaymentBench:
             nonce=NONCE,
             moment=NOW,
             inputs=(self.held.identifier,),
+            acceptor=self.acceptor,
         )
         intent = PaymentIntended(pay, self.payee.certificate.raw, by_identifier=False)
         kept = PaymentSigned(NONCE, self.request(), self.request()) if signed else None
         return PayerPast(intent, self.payee.certificate, (self.chain(),), kept, on_link)
+
+    def handed(self, judgement: Judgement | None = None) -> HandoverTaken:
+        """What an offline payee's records hold after a crash."""
+        offer = self.offer_message().offer
+        return HandoverTaken(NONCE, self.request(), AMOUNT_MINOR, "A-PAYER1", offer, judgement)
 
     def taken(self) -> RequestTaken:
         """What the payee's records hold after a crash."""
@@ -122,9 +147,7 @@ class PaymentBench:
 
     def offer(self, **changed: object) -> Offer:
         """An offer of the payee's chip."""
-        offer = Offer(
-            VERSION, NONCE, AMOUNT_MINOR, 1_000_00, NOW, NOW_MS + 60_000, Acceptor.MANAGER
-        )
+        offer = Offer(VERSION, NONCE, AMOUNT_MINOR, 1_000_00, NOW, NOW_MS + 60_000, self.acceptor)
         return replace(offer, **changed)
 
     def offer_message(self, by: Party | None = None, **changed: object) -> OfferMessage:
@@ -144,7 +167,7 @@ class PaymentBench:
             counter=1,
             moment=NOW,
             nonce=NONCE,
-            acceptor=Acceptor.MANAGER,
+            acceptor=self.acceptor,
         )
         key = (by or self.payer).key
         return sign_transfer(self.world.suite, key, replace(transfer, **changed))
@@ -180,6 +203,32 @@ class PaymentBench:
     def confirmed(self, by: str = "B", **changed: object) -> PaymentConfirmed:
         """What the payee sends the payer at the end."""
         return PaymentConfirmed(self.confirmation(by, **changed), ())
+
+    def receipt(self, by: Party | None = None, **changed: object) -> bytes:
+        """The word of the payee's chip (or of another)."""
+        names = tuple(
+            each.identifier for each in paying_transfers(self.world.suite, self.request())
+        )
+        receipt = replace(Receipt(VERSION, NONCE, AMOUNT_MINOR, names), **changed)
+        return RECEIPT.sign(self.world.suite, (by or self.payee).key, receipt)
+
+    def answered(self) -> PaymentConfirmed | PaymentReceipt:
+        """What an earlier session was answered."""
+        if self.acceptor is Acceptor.CHIP:
+            return PaymentReceipt(self.receipt())
+        return self.confirmed()
+
+    def verified(
+        self, outcome: Outcome = Outcome.ACCEPTED, by: str = "A", **changed: object
+    ) -> bytes:
+        """The back end's answer: the issuer's verdict (or another's) on the request."""
+        verdict = Verdict(
+            VERSION, by, self.transfer().identifier, outcome, "as decided", None, NOW_MS
+        )
+        raw = VERDICT.sign(
+            self.world.suite, self.world.institutions[by].key, replace(verdict, **changed)
+        )
+        return encode_message(VerificationResult((VerifiedItem(raw, None),)))
 
     def second_currencies(self) -> tuple[bytes, ...]:
         """What the payee gets: two currencies worth the amount, numbered 5 and 6."""

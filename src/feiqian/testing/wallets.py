@@ -12,7 +12,7 @@ from feiqian.crypto.p256 import P256_SHA256
 from feiqian.crypto.suites import Suite
 from feiqian.crypto.trust import TrustStore
 from feiqian.money.limits import DEFAULT_TIER
-from feiqian.ports import Courier, Store
+from feiqian.ports import Courier, Library, Store
 from feiqian.testing.chips import PIN, PUK, RemovableChip
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.network import SeededEntropy, SimulatedNetwork
@@ -45,11 +45,12 @@ class Device:
         connection: Connection | None = None,
         store: Store | None = None,
         courier: Courier | None = None,
+        library: Library | None = None,
     ) -> Wallet:
         """A new run of the client, with the chip unlocked; opens the wallet the first time."""
         self._runs += 1
         self.chip.reset()
-        around = self.surroundings(connection, store, courier)
+        around = self.surroundings(connection, store, courier, library)
         holder = await open_wallet(around, self.code, self.tier, PIN, PUK)
         wallet = Wallet(holder)
         wallet.unlock(PIN)
@@ -60,6 +61,7 @@ class Device:
         connection: Connection | None = None,
         store: Store | None = None,
         courier: Courier | None = None,
+        library: Library | None = None,
     ) -> Surroundings:
         """The device's ports, or those given in their place."""
         network = self.network
@@ -70,6 +72,7 @@ class Device:
             chip=ChipSession(connection or self.chip),
             store=store or self.store,
             courier=courier or network.courier,
+            library=library or network.courier,
             clock=network.clock,
             entropy=SeededEntropy(f"{network.seed}/{self.label}/{self._runs}"),
         )

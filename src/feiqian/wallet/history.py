@@ -5,6 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from feiqian.ports import Transaction
+from feiqian.wallet.session_rows import read_judgement
 
 MAX_SHOWN = 1_000
 
@@ -31,18 +32,22 @@ class Entry(Struct, frozen=True):
     standing: str
     """done, pending or refused."""
     detail: str
+    checked_by: str = ""
+    """Received by the chip: ``back end`` or which list."""
+    verification: str = ""
+    """Received by the chip: unverified, verified, anomalous."""
 
 
 _STANDING = (
-    "CASE stage WHEN 'confirmed' THEN 'done' WHEN 'done' THEN 'done'"
-    " WHEN 'refused' THEN 'refused' ELSE 'pending' END"
+    "CASE WHEN stage IN ('confirmed', 'accepted', 'done') THEN 'done'"
+    " WHEN stage = 'refused' THEN 'refused' ELSE 'pending' END"
 )
 _HISTORY = (
     "SELECT nonce, opened_at_ms, CASE role WHEN 'payer' THEN 'paid' ELSE 'received' END,"  # noqa: S608 - constants
-    f" amount_minor, peer, {_STANDING}, detail FROM sessions WHERE stage <> 'offered'"
+    f" amount_minor, peer, {_STANDING}, detail, judgement, verification FROM sessions WHERE stage <> 'offered'"
     " UNION ALL SELECT nonce, opened_at_ms, CASE action WHEN 'withdraw' THEN 'withdrawn'"
-    f" WHEN 'deposit' THEN 'deposited' ELSE 'converted' END, amount_minor, '', {_STANDING}, detail"
-    " FROM errands ORDER BY 2 DESC, 1 LIMIT ?"
+    f" WHEN 'deposit' THEN 'deposited' ELSE 'converted' END, amount_minor, '', {_STANDING}, detail,"
+    " NULL, '' FROM errands ORDER BY 2 DESC, 1 LIMIT ?"
 )
 
 
@@ -50,6 +55,21 @@ def entries(tx: Transaction, limit: int = MAX_SHOWN) -> list[Entry]:
     """The newest `limit` entries."""
     rows = tx.query(_HISTORY, (min(limit, MAX_SHOWN),))
     return [
-        Entry(nonce.hex(), at_ms, Kind(kind), amount_minor, peer, standing, detail)
-        for nonce, at_ms, kind, amount_minor, peer, standing, detail in rows
+        Entry(
+            nonce.hex(),
+            at_ms,
+            Kind(kind),
+            amount_minor,
+            peer,
+            standing,
+            detail,
+            _checked_by(judgement),
+            verification,
+        )
+        for nonce, at_ms, kind, amount_minor, peer, standing, detail, judgement, verification in rows
     ]
+
+
+def _checked_by(raw: bytes | None) -> str:
+    judgement = read_judgement(raw)
+    return "" if judgement is None else judgement.checked_by

@@ -10,7 +10,7 @@ from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import SignedCertificate
 from feiqian.crypto.trust import TrustStore
-from feiqian.ports import Clock, Courier, Entropy, Store
+from feiqian.ports import Clock, Courier, Entropy, Library, Store
 from feiqian.protocol.answers import REQUESTS_PATH, read_answer
 from feiqian.protocol.chain import Chain
 from feiqian.wallet import holdings
@@ -31,6 +31,7 @@ class Surroundings:
     chip: ChipSession
     store: Store
     courier: Courier
+    library: Library
     clock: Clock
     entropy: Entropy
 

@@ -5,16 +5,17 @@ remembers which are promised to a session or errand that has not ended. A renewa
 and nothing else; spending removes the inputs and adds the change in one transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.suites import Suite
 from feiqian.money.currency import SignedCurrency, parse_currency
 from feiqian.money.transfer import parse_transfer
-from feiqian.outcomes import Outcome, Refusal
+from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.protocol.chain import Chain
+from feiqian.wire.items import PaymentItem
 
 MAX_CHAIN_BYTES = 16_384
 
@@ -23,6 +24,32 @@ def add_issued(tx: Transaction, suite: Suite, raw: bytes) -> None:
     """Keep new currency issued to us; keeping it again changes nothing."""
     currency = parse_currency(suite, raw)
     _insert(tx, _chain_of(currency), currency.value.sequence)
+
+
+def add_received(tx: Transaction, suite: Suite, item: PaymentItem) -> None:
+    """Keep what our chip has taken in, with its whole history."""
+    transfer = parse_transfer(suite, item.transfers[-1])
+    if item.currency is None:
+        raise LocalProtocolError("a chip takes in full pieces only")
+    chain = Chain(
+        version=VERSION,
+        identifier=transfer.payee_output,
+        amount_minor=transfer.value.amount_minor,
+        issuer=item.issuer,
+        currency=item.currency,
+        transfers=item.transfers,
+        certificates=item.certificates,
+    )
+    _insert(tx, chain, 0)
+
+
+def set_aside(tx: Transaction, identifiers: Iterable[bytes], purpose: bytes) -> None:
+    """Spend these no more: what is known to be anomalous is not passed on."""
+    for identifier in identifiers:
+        tx.execute(
+            "UPDATE chains SET reserved_for = ? WHERE identifier = ? AND reserved_for IS NULL",
+            (purpose, identifier),
+        )
 
 
 def renew(tx: Transaction, suite: Suite, raw: bytes) -> None:

@@ -1,24 +1,33 @@
 """Paying and receiving: sets a machine up from what is stored, and has the driver carry it.
 
 Before anything new is paid, every payment that a crash left undecided between intent and signature
-is settled with the chip, which needs no network; so the chip never has to remember more than one.
+is settled with the chip, which needs no network; so the chip never has to remember more than one. The
+same goes for what a crash left between the check of an offline payment and the chip's receipt.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from feiqian.driver import Driver, NoLink
 from feiqian.driver import Surroundings as Ports
+from feiqian.money.offline_policy import ceiling_with_back_end, ceiling_with_list
+from feiqian.money.transfer import Acceptor
 from feiqian.outcomes import UNDECIDED, Outcome, Refusal
 from feiqian.ports import Link
-from feiqian.protocol.chain import Chain
-from feiqian.protocol.effects import Finish, Record, RequestTaken
+from feiqian.protocol.chain import Chain, Chooser
+from feiqian.protocol.checks import check_request, payer_of
+from feiqian.protocol.effects import Finish, HandoverTaken, Record, RequestTaken
 from feiqian.protocol.machine import PaymentMachine
 from feiqian.protocol.payee import PayeeMachine, PayeeSetup
 from feiqian.protocol.payer import PayerMachine, PayerPast, PayerSetup
+from feiqian.wallet import taken
+from feiqian.wallet.connection import NoCourier, is_connected, never_connected
 from feiqian.wallet.holder import Holder
-from feiqian.wallet.selection import select
-from feiqian.wallet.sessions import Stage
+from feiqian.wallet.listing import ListShelf
+from feiqian.wallet.selection import select, select_offline
+from feiqian.wallet.session_rows import Stage
+from feiqian.wire.payment import PaymentRequest
 
 Approval = Callable[[int, str], Awaitable[bool]]
 """Asks the holder: amount in minor units, payee's wallet number."""
@@ -30,11 +39,23 @@ async def always(amount_minor: int, payee: str) -> bool:
     return True
 
 
+class Intake(StrEnum):
+    """How a payee takes a payment in."""
+
+    MANAGER = "manager"
+    """Its manager cashes it."""
+    CHIP = "chip"
+    """Its chip accepts it; the back end verifies it if there is a connection, else the list."""
+    OFFLINE = "offline"
+    """Its chip accepts it, and no network is touched."""
+
+
 @dataclass(frozen=True, slots=True)
 class Payments:
     """What a holder does with other wallets."""
 
     holder: Holder
+    shelf: ListShelf
 
     async def pay(
         self,
@@ -42,21 +63,36 @@ class Payments:
         amount_minor: int | None,
         *,
         by_identifier: bool = False,
+        offline: bool = False,
         approve: Approval = always,
     ) -> Finish:
-        """Pay over a link: the amount given (C-02), or None to take the payee's (C-03)."""
+        """Pay over a link: the amount given (C-02), or None to take the payee's (C-03).
+
+        The payee's offer says who takes it in; `offline` refuses all but its chip.
+        """
         await self._settle_before_paying()
         spendable = await self.holder.spendable()
+        suite, now = self.holder.around.trust.suite, self.holder.around.clock.now()
 
-        def choose(wanted_minor: int) -> Sequence[Chain]:
-            return select(spendable, wanted_minor)
+        def choose(wanted_minor: int, offline_tier: int | None) -> Sequence[Chain]:
+            if offline_tier is None:
+                return select(spendable, wanted_minor)
+            return select_offline(suite, spendable, wanted_minor, offline_tier, now)
 
-        setup = self._payer_setup(choose, amount_minor, by_identifier)
+        setup = self._payer_setup(choose, amount_minor, by_identifier, offline)
         return await self._run(PayerMachine(setup), link, approve)
 
-    async def receive(self, link: Link, amount_minor: int | None) -> Finish:
-        """Be paid over a link: the amount given (C-03), or None to let the payer set it (C-02)."""
-        return await self._run(PayeeMachine(await self._payee_setup(amount_minor)), link)
+    async def receive(
+        self, link: Link, amount_minor: int | None, intake: Intake = Intake.MANAGER
+    ) -> Finish:
+        """Be paid over a link: the amount given (C-03), or None to let the payer set it (C-02).
+
+        Raises `Refusal` stale_list when the chip is to take it in, and nothing could be verified.
+        """
+        if intake is not Intake.MANAGER:
+            await self._settle_before_receiving()
+        setup = await self._payee_setup(amount_minor, intake)
+        return await self._run(PayeeMachine(setup), link, offline=intake is Intake.OFFLINE)
 
     async def present_again(self, link: Link, nonce: bytes) -> Finish:
         """Hand a pending payment to its payee over a later link, with identical bytes."""
@@ -77,13 +113,50 @@ class Payments:
         if await self.pending(Stage.INTENDED):
             raise Refusal(Outcome.UNAVAILABLE, finished[-1].detail)
 
+    async def _settle_before_receiving(self) -> None:
+        """Have the chip accept what was judged sound before a crash; it remembers few receipts."""
+        for handover in await self.handovers():
+            if handover.judgement is not None:
+                await self.take_in(handover)
+
+    async def take_in(self, handover: HandoverTaken) -> Finish:
+        """Go on with an offline request that was handed to us: check it, have the chip accept it."""
+        setup = await self._payee_setup(None, Intake.MANAGER)
+        return await self._run(PayeeMachine(setup, handover), NoLink())
+
+    async def handovers(self) -> list[HandoverTaken]:
+        """Offline requests to us that our chip has not accepted."""
+        return await self.holder.around.store.read(taken.handovers)
+
+    async def keep_handover(self, request: PaymentRequest) -> HandoverTaken | None:
+        """Keep an offline request that came without a link, if it is of one of our sessions.
+
+        Raises `Refusal` by name when it is not sound.
+        """
+        holder, now = self.holder, self.holder.around.clock.now()
+        earlier = (await self._earlier()).get(request.nonce)
+        if earlier is None or earlier.offer.acceptor is not Acceptor.CHIP:
+            raise Refusal(Outcome.WRONG_SESSION, "expected a request in a session of our chip")
+        if earlier.answered is not None:
+            return None
+        trust = holder.around.trust
+        amount_minor = check_request(trust, request, earlier.offer, holder.certificate, now)
+        payer = payer_of(trust, request, now)
+        handover = HandoverTaken(request.nonce, request, amount_minor, payer, earlier.offer_raw)
+        await self._keep(handover)
+        return handover
+
+    async def _earlier(self) -> taken.EarlierSessions:
+        around = self.holder.around
+        return await around.store.read(lambda tx: taken.earlier(tx, around.trust.suite))
+
     async def submit(self, past: PayerPast) -> Finish:
         """Present a signed payment at the payee's institution, for the payee."""
         return await self._run(self._payer(past), NoLink())
 
     async def cash(self, past: RequestTaken) -> Finish:
         """Present a request taken earlier to our manager again."""
-        setup = await self._payee_setup(None)
+        setup = await self._payee_setup(None, Intake.MANAGER)
         return await self._run(PayeeMachine(setup, past), NoLink())
 
     async def pending(self, stage: Stage) -> list[PayerPast]:
@@ -103,36 +176,66 @@ class Payments:
 
     def _payer_setup(
         self,
-        choose: Callable[[int], Sequence[Chain]],
+        choose: Chooser,
         amount_minor: int | None,
         by_identifier: bool,
+        offline_only: bool = False,
     ) -> PayerSetup:
         holder = self.holder
         return PayerSetup(
-            holder.around.trust, holder.certificate, choose, amount_minor, by_identifier
+            holder.around.trust,
+            holder.certificate,
+            choose,
+            amount_minor,
+            by_identifier,
+            offline_only,
         )
 
-    async def _payee_setup(self, amount_minor: int | None) -> PayeeSetup:
-        holder = self.holder
+    async def _payee_setup(self, amount_minor: int | None, intake: Intake) -> PayeeSetup:
+        holder, by_chip = self.holder, intake is not Intake.MANAGER
         return PayeeSetup(
             trust=holder.around.trust,
             certificate=holder.certificate,
             loaded_sequence=holder.around.chip.status().loaded_sequence,
             fetch_id=holder.fresh_key(),
             amount_minor=amount_minor,
-            earlier=await holder.around.store.read(holder.journal.earlier),
+            acceptor=Acceptor.CHIP if by_chip else Acceptor.MANAGER,
+            ceiling_minor=await self._ceiling(intake) if by_chip else None,
+            listed=await self.shelf.held(),
+            earlier=await self._earlier(),
         )
 
-    async def _run(self, machine: PaymentMachine, link: Link, approve: Approval = always) -> Finish:
+    async def _ceiling(self, intake: Intake) -> int:
+        """Most that can be verified now. `Refusal` stale_list when nothing can."""
+        holder, tier = self.holder, self.holder.certificate.value.tier
+        if intake is Intake.CHIP and await self._connected(holder.institution):
+            return ceiling_with_back_end(tier)
+        held = await self.shelf.held()
+        issued_at_ms = None if held is None else held.state.issued_at_ms
+        return ceiling_with_list(tier, issued_at_ms, holder.around.clock.now())
+
+    async def _connected(self, institution: str) -> bool:
+        around = self.holder.around
+        return await is_connected(around.library, around.trust.url(institution))
+
+    async def _run(
+        self,
+        machine: PaymentMachine,
+        link: Link,
+        approve: Approval = always,
+        *,
+        offline: bool = False,
+    ) -> Finish:
         around = self.holder.around
         ports = Ports(
             chip=around.chip,
             link=link,
-            courier=around.courier,
+            courier=NoCourier() if offline else around.courier,
             clock=around.clock,
             keep=self._keep,
             url_of=around.trust.url,
             approve=approve,
+            connected=never_connected if offline else self._connected,
         )
         return await Driver(ports).run(machine)
 
@@ -146,5 +249,5 @@ def is_pending(finish: Finish) -> bool:
     return finish.outcome in UNDECIDED
 
 
-def _no_choice(_: int) -> Sequence[Chain]:
+def _no_choice(_: int, __: int | None) -> Sequence[Chain]:
     raise Refusal(Outcome.INSUFFICIENT_BALANCE, "a payment that goes on chooses nothing anew")

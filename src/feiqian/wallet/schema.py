@@ -51,4 +51,18 @@ MIGRATIONS = (
     );
     CREATE INDEX errands_stage ON errands (stage);
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN acceptor INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE sessions ADD COLUMN judgement BLOB;
+    ALTER TABLE sessions ADD COLUMN renewals BLOB;
+    ALTER TABLE sessions ADD COLUMN verification TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sessions ADD COLUMN receipt BLOB;
+    CREATE INDEX sessions_verification ON sessions (verification);
+    CREATE TABLE list_documents (
+        kind TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        raw BLOB NOT NULL,
+        PRIMARY KEY (kind, number)
+    );
+    """,
 )

@@ -2,15 +2,21 @@
 
 The fewest pieces that reach an amount are some of the largest. Starting from those, each one, the
 smallest first, gives way to the smallest free piece that still reaches it. Every piece but the last
-is spent whole; the last, the largest, leaves the change.
+is spent whole; the last, the largest, leaves the change. Offline, pieces that have passed few hands go
+first, and only what the payee's tier takes.
 """
 
 from collections.abc import Sequence
 
+from feiqian.crypto.suites import Suite
 from feiqian.money.amounts import format_amount
-from feiqian.money.piece import MAX_HOPS
+from feiqian.money.currency import parse_currency
+from feiqian.money.offline_policy import check_age, check_hands
+from feiqian.money.piece import MAX_HOPS, hands_of
+from feiqian.money.transfer import parse_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.chain import Chain
+from feiqian.timing.moment import Moment
 from feiqian.wire.items import MAX_ITEMS
 
 
@@ -33,6 +39,42 @@ def select(chains: Sequence[Chain], amount_minor: int) -> tuple[Chain, ...]:
             chosen[at] = smaller
             free.remove(smaller)
     return tuple(sorted(chosen, key=lambda chain: (chain.amount_minor, chain.identifier)))
+
+
+def select_offline(
+    suite: Suite, chains: Sequence[Chain], amount_minor: int, tier: int, now: Moment
+) -> tuple[Chain, ...]:
+    """Pieces for `amount_minor` that a payee of `tier` takes in by chip, through the fewest hands.
+
+    Raises `Refusal` insufficient_balance when what may be paid offline does not reach.
+    """
+    by_hands: dict[int, list[Chain]] = {}
+    for chain in chains:
+        hands = _hands(suite, chain)
+        if _is_taken(suite, chain, hands, tier, now):
+            by_hands.setdefault(hands, []).append(chain)
+    within: list[Chain] = []
+    for hands in sorted(by_hands):
+        within += by_hands[hands]
+        if hands != max(by_hands):
+            try:
+                return select(within, amount_minor)
+            except Refusal:
+                continue
+    return select(within, amount_minor)
+
+
+def _hands(suite: Suite, chain: Chain) -> int:
+    return hands_of([parse_transfer(suite, raw) for raw in chain.transfers], chain.identifier)
+
+
+def _is_taken(suite: Suite, chain: Chain, hands: int, tier: int, now: Moment) -> bool:
+    try:
+        check_hands(tier, hands)
+        check_age(parse_currency(suite, chain.currency).value, now)
+    except Refusal:
+        return False
+    return True
 
 
 def _largest(ascending: Sequence[Chain], amount_minor: int) -> list[Chain]:

@@ -1,8 +1,9 @@
 """Synchronising: everything that a crash, a lost link or a silent server left open is taken up again.
 
 Each step stands alone: what cannot be decided now is counted and left for the next time, and what
-was decided before is answered the same. The order frees value first: intents (chip only), requests
-to us, payments of ours, errands, then what was issued to us and the chains the host has lost.
+was decided before is answered the same. Intents come first (chip only); then what was received
+without a manager and waits to be verified or accepted, requests to us, payments of ours, errands, what
+was issued to us and chains the host has lost; last the newest list and the chip's offline limits.
 """
 
 from msgspec import Struct
@@ -17,9 +18,11 @@ from feiqian.wallet import errands, holdings
 from feiqian.wallet.banking import Banking
 from feiqian.wallet.errands import ErrandStage
 from feiqian.wallet.holder import Holder
+from feiqian.wallet.listing import ListShelf
 from feiqian.wallet.loading import fetch, fetch_and_load, load_kept
 from feiqian.wallet.payments import Payments, is_pending
-from feiqian.wallet.sessions import Stage
+from feiqian.wallet.reconciliation import Reconciliation, is_anomalous, tell_anomaly
+from feiqian.wallet.session_rows import Stage
 from feiqian.wire.requests import MAX_LISTED, Action, TransfersBody, TransfersResult
 
 
@@ -34,14 +37,19 @@ class SyncReport(Struct, frozen=True):
     """Currency that the chip took in now."""
     unprovable_minor: int
     """What the chip holds and no kept chain can prove."""
+    unverified_minor: int
+    """Received by the chip, and not verified by its issuer yet."""
     problems: tuple[str, ...]
 
 
 class Synchronisation:
     """One run of synchronising."""
 
-    def __init__(self, holder: Holder, payments: Payments, banking: Banking) -> None:
+    def __init__(
+        self, holder: Holder, payments: Payments, banking: Banking, shelf: ListShelf
+    ) -> None:
         self._holder = holder
+        self._offline = Reconciliation(holder, payments, shelf)
         self._payments = payments
         self._banking = banking
         self._settled = 0
@@ -52,14 +60,25 @@ class Synchronisation:
         """Take up everything that is open."""
         await self._settle_intents()
         before_minor = self._balance_minor()
+        await self._verify_received()
+        await self._accept_handovers()
+        await self._empty_mailbox()
         await self._cash_requests()
         await self._submit_payments()
         await self._resume_errands()
         await self._load()
         unprovable_minor = await self._restore_chains()
-        loaded_minor = max(0, self._balance_minor() - before_minor)
+        await self._update_list()
+        unverified = await self._offline.unverified()
+        if not unverified:
+            await self._synchronise_chip()
         return SyncReport(
-            self._settled, self._pending, loaded_minor, unprovable_minor, tuple(self._problems)
+            settled=self._settled,
+            pending=self._pending,
+            loaded_minor=max(0, self._balance_minor() - before_minor),
+            unprovable_minor=unprovable_minor,
+            unverified_minor=sum(taken.amount_minor for taken in unverified),
+            problems=tuple(self._problems),
         )
 
     def _balance_minor(self) -> int:
@@ -71,6 +90,43 @@ class Synchronisation:
                 self._settled += 1
             elif finish.outcome not in UNDECIDED:
                 self._count(finish.outcome, finish.detail)
+
+    async def _verify_received(self) -> None:
+        for taken in await self._offline.unverified():
+            try:
+                judgement = await self._offline.verify(taken)
+            except Refusal as refusal:
+                self._problems.append(str(refusal))
+                continue
+            self._settled += 1
+            if is_anomalous(judgement):
+                self._problems.append(tell_anomaly(taken, judgement))
+
+    async def _accept_handovers(self) -> None:
+        for handover in await self._payments.handovers():
+            finish = await self._payments.take_in(handover)
+            self._count(finish.outcome, finish.detail)
+
+    async def _empty_mailbox(self) -> None:
+        try:
+            finished = await self._offline.empty_mailbox()
+        except Refusal as refusal:
+            self._problems.append(str(refusal))
+            return
+        for finish in finished:
+            self._count(finish.outcome, finish.detail)
+
+    async def _update_list(self) -> None:
+        try:
+            await self._offline.update_list()
+        except Refusal as refusal:
+            self._problems.append(str(refusal))
+
+    async def _synchronise_chip(self) -> None:
+        try:
+            await self._offline.synchronise_chip()
+        except Refusal as refusal:
+            self._problems.append(str(refusal))
 
     async def _cash_requests(self) -> None:
         for taken in await self._payments.open_requests():

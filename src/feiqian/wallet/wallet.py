@@ -8,12 +8,15 @@ import asyncio
 from msgspec import Struct
 
 from feiqian.crypto.cbor import VERSION
+from feiqian.money.limits import limits_of
 from feiqian.ports import Link
 from feiqian.protocol.effects import Finish
-from feiqian.wallet import history, holdings, opening
+from feiqian.protocol.verification import describe
+from feiqian.wallet import history, holdings, opening, taken
 from feiqian.wallet.banking import Banking
 from feiqian.wallet.holder import Holder
-from feiqian.wallet.payments import Approval, Payments, always
+from feiqian.wallet.listing import ListShelf
+from feiqian.wallet.payments import Approval, Intake, Payments, always
 from feiqian.wallet.synchronisation import Synchronisation, SyncReport
 from feiqian.wire.requests import AccountResult, Action, EmptyBody
 
@@ -28,6 +31,16 @@ class Balance(Struct, frozen=True):
     arriving_minor: int
     """Issued to us, not on the chip yet."""
     piece_count: int
+    unverified_minor: int
+    """Received by the chip, not verified by its issuer yet."""
+    offline_to_pay_minor: int
+    """Left to pay without a manager until the next synchronisation, as the chip counts."""
+    offline_to_receive_minor: int
+    """Left to receive, likewise."""
+    synchronised_at_ms: int | None
+    """None: never."""
+    listed_by: str
+    """The double-spending list that is held, in words."""
 
 
 class ExportTotals(Struct, frozen=True):
@@ -42,7 +55,8 @@ class Wallet:
 
     def __init__(self, holder: Holder) -> None:
         self.holder = holder
-        self._payments = Payments(holder)
+        self._shelf = ListShelf(holder.around.trust, holder.around.store)
+        self._payments = Payments(holder, self._shelf)
         self._banking = Banking(holder)
         self._busy = asyncio.Lock()
 
@@ -63,11 +77,19 @@ class Wallet:
             lambda tx: holdings.issued_after(tx, status.loaded_sequence)
         )
         spendable = await holder.spendable()
+        unverified = await holder.around.store.read(taken.unverified)
+        limits = limits_of(holder.certificate.value.tier)
+        synchronised = status.synchronised_at
         return Balance(
-            status.balance_minor,
-            sum(chain.amount_minor for chain in spendable),
-            sum(chain.amount_minor for chain in arriving),
-            status.piece_count,
+            held_minor=status.balance_minor,
+            spendable_minor=sum(chain.amount_minor for chain in spendable),
+            arriving_minor=sum(chain.amount_minor for chain in arriving),
+            piece_count=status.piece_count,
+            unverified_minor=sum(each.amount_minor for each in unverified),
+            offline_to_pay_minor=limits.offline_total_minor - status.offline_paid_minor,
+            offline_to_receive_minor=limits.offline_total_minor - status.offline_received_minor,
+            synchronised_at_ms=None if synchronised is None else synchronised.midpoint_ms,
+            listed_by=describe(await self._shelf.held()),
         )
 
     async def account(self) -> AccountResult:
@@ -106,18 +128,21 @@ class Wallet:
         amount_minor: int | None,
         *,
         by_identifier: bool = False,
+        offline: bool = False,
         approve: Approval = always,
     ) -> Finish:
         """Pay over a link; see `Payments.pay`."""
         async with self._busy:
             return await self._payments.pay(
-                link, amount_minor, by_identifier=by_identifier, approve=approve
+                link, amount_minor, by_identifier=by_identifier, offline=offline, approve=approve
             )
 
-    async def receive(self, link: Link, amount_minor: int | None) -> Finish:
+    async def receive(
+        self, link: Link, amount_minor: int | None, intake: Intake = Intake.MANAGER
+    ) -> Finish:
         """Be paid over a link; see `Payments.receive`."""
         async with self._busy:
-            return await self._payments.receive(link, amount_minor)
+            return await self._payments.receive(link, amount_minor, intake)
 
     async def present_again(self, link: Link, nonce: bytes) -> Finish:
         """Hand a pending payment over once more; see `Payments.present_again`."""
@@ -127,7 +152,8 @@ class Wallet:
     async def synchronise(self) -> SyncReport:
         """Take up everything that is open."""
         async with self._busy:
-            return await Synchronisation(self.holder, self._payments, self._banking).run()
+            run = Synchronisation(self.holder, self._payments, self._banking, self._shelf)
+            return await run.run()
 
     async def learn_directory(self, raw: bytes) -> bool:
         """Take in a newer directory of institutions."""
