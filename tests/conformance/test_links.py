@@ -24,7 +24,7 @@ from feiqian.wire.envelope import MAX_MESSAGE_BYTES
 from tests.conformance.qr_camera import Camera
 from tests.conformance.tearing_proxy import TearingProxy
 
-TEARS = tuple(Damage(tear_at_byte=count) for count in (0, 1, 3, 4, 5, 17, 18, 700, 723, 6_000))
+TEARS = tuple(Damage(tear_at_byte=count) for count in (0, 3, 5, 18, 700, 723, 6_000))
 
 
 @pytest.mark.feature("C-01")
@@ -200,9 +200,29 @@ class TestNfcLink(LinkConformance):
         assert refused.value.outcome is Outcome.TOO_LARGE
 
 
+class TornRadio:
+    """A reader that is taken away after so many bytes."""
+
+    def __init__(self, inner: Radio) -> None:
+        self._inner = inner
+        self.left: int | None = None
+
+    def exchange(self, frame: bytes | None, timeout_s: float) -> bytes:
+        if self.left is not None and frame is not None:
+            self.left -= len(frame)
+            if self.left < 0:
+                self.close()
+        return self._inner.exchange(frame, timeout_s)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
 @pytest.mark.feature("C-01")
 class TestNfcLinkByDriver(LinkConformance):
     """The same through the drivers of the hardware, with their stand-in for a field."""
+
+    radio: TornRadio
 
     async def connect(self) -> tuple[Link, Link]:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -210,15 +230,23 @@ class TestNfcLinkByDriver(LinkConformance):
             path = f"udp:127.0.0.1:{probe.getsockname()[1]}"
 
         def read(stopped: threading.Event) -> Radio | None:
-            self.radio = reader_at(path)(stopped)
+            radio = reader_at(path)(stopped)
+            assert radio is not None
+            self.radio = TornRadio(radio)
             return self.radio
 
         # The card first: the stand-in's reader looks only once a second.
         card, reader = await asyncio.gather(NfcLink.as_card(card_at(path)), NfcLink.as_reader(read))
         return reader, card
 
+    DAMAGES = (Damage(tear_at_byte=0), Damage(tear_at_byte=700))
+
+    async def connect_damaged(self, damage: Damage) -> tuple[Link, Link]:
+        pair = await self.connect()
+        self.radio.left = damage.tear_at_byte
+        return pair
+
     async def vanish(self, link: Link) -> None:
-        assert self.radio is not None
         self.radio.close()
 
 

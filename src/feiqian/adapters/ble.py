@@ -1,4 +1,4 @@
-"""`ports.Link` over Bluetooth LE: an L2CAP connection-oriented channel (docs/adr/0018-ble-coc.md).
+"""`ports.Link` over Bluetooth LE: an L2CAP connection-oriented channel (docs/adr/0022-ble-channels.md).
 
 The payee advertises one service, whose one characteristic tells on which channel number (PSM) it
 listens, for phones assign that number themselves. The payer scans, connects, reads it, opens the

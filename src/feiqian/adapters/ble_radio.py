@@ -25,7 +25,7 @@ T = TypeVar("T")
 OPEN_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 5.0
 """How long one answer of the controller or of the other side may take."""
-CLOSE_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 1.0
 
 FAILURES = (BaseBumbleError, OSError, ValueError, EOFError, usb1.USBError)
 """What the stack and its transports raise."""
