@@ -100,6 +100,33 @@ def test_two_terminals_pay_each_other(network: Path, medium: str) -> None:
     )
 
 
+@pytest.mark.feature("C-18", "C-24", "D-02", "D-03", "D-12")
+@pytest.mark.parametrize("medium", ["tcp", "qr"])
+def test_two_terminals_pay_each_other_offline(network: Path, medium: str) -> None:
+    """From chip to chip, checked by the list alone; synchronising verifies it afterwards."""
+    link = f"tcp://127.0.0.1:{free_port()}" if medium == "tcp" else "qr:offline"
+    for name in ("a", "b"):
+        run("wallet", "sync", "--wallet", name, folder=network)
+    before = held_minor(network, "a"), held_minor(network, "b")
+    exchange(network, link, ("--amount", "2.50", "--offline"), ("--offline",))
+    assert held_minor(network, "a") == before[0] - 2_50
+    balance = run("wallet", "balance", "--wallet", "b", folder=network)
+    assert (balance["held_minor"], balance["unverified_minor"]) == (before[1] + 2_50, 2_50)
+    assert run("wallet", "sync", "--wallet", "b", folder=network)["unverified_minor"] == 0
+    entries = run("wallet", "history", "--wallet", "b", folder=network)["entries"]
+    assert {"verified"} == {each["verification"] for each in entries if each["verification"]}
+
+
+@pytest.mark.feature("D-04")
+def test_a_terminal_with_a_connection_asks_its_back_end(network: Path) -> None:
+    """Received by the chip while connected, a payment is verified before it is accepted."""
+    link = f"tcp://127.0.0.1:{free_port()}"
+    paid = exchange(network, link, ("--amount", "1.50"), ("--chip",))
+    assert paid["detail"] == "the payee's chip confirmed the payment"
+    newest = run("wallet", "history", "--wallet", "b", folder=network)["entries"][0]
+    assert (newest["verification"], newest["checked_by"]) == ("verified", "back end")
+
+
 @pytest.mark.feature("C-03", "C-06")
 def test_a_terminal_pays_what_is_asked_by_identifier(network: Path) -> None:
     """The payer takes the payee's amount and sends circulation identifiers alone."""

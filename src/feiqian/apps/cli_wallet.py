@@ -5,7 +5,6 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ import msgspec
 from feiqian.adapters.link_addresses import FORMS, parse_link
 from feiqian.adapters.links import open_to_pay, open_to_receive
 from feiqian.adapters.qr_codes import terminal_code
-from feiqian.apps import wallet_home
+from feiqian.apps import wallet_home, wallet_text
 from feiqian.apps.output import EXIT_UNDECIDED, Output, command
 from feiqian.crypto.suite_names import DEFAULT_SUITE, SUITE_NAMES
 from feiqian.money.amounts import format_amount, parse_amount
@@ -25,11 +24,14 @@ from feiqian.ports import Link
 from feiqian.protocol.effects import Finish
 from feiqian.wallet import history as histories
 from feiqian.wallet import opening
+from feiqian.wallet.payments import Intake
 from feiqian.wallet.wallet import Wallet
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 PUK_DIGITS = 8
+BY_IDENTIFIER, OFFLINE = "identifier", "offline"
+"""How `pay` pays, if not in the usual way."""
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
 LINK_HELP = f"{FORMS}; see docs/links.md."
 
@@ -148,11 +150,7 @@ async def balance(output: Output, folder: Path) -> None:
         answer,
         f"{number} holds {format_amount(answer.held_minor)} in {answer.piece_count} pieces;"
         f" {format_amount(answer.spendable_minor)} can be spent now",
-        *(
-            [f"{format_amount(answer.arriving_minor)} is on its way: feiqian wallet sync"]
-            if answer.arriving_minor
-            else []
-        ),
+        *wallet_text.balance_lines(answer),
     )
 
 
@@ -217,7 +215,15 @@ async def convert(output: Output, folder: Path, pin: str | None) -> None:
 @pin_option
 @link_option
 @amount_option
-@click.option("--identifier-only", is_flag=True, help="Send circulation identifiers where enough.")
+@click.option(
+    "--identifier-only",
+    "manner",
+    flag_value=BY_IDENTIFIER,
+    help="Send circulation identifiers where enough.",
+)
+@click.option(
+    "--offline", "manner", flag_value=OFFLINE, help="Only to a payee whose chip takes it in."
+)
 @click.option("--again", default="", metavar="REFERENCE", help="Hand over a pending payment again.")
 @command
 async def pay(
@@ -226,7 +232,7 @@ async def pay(
     pin: str | None,
     link_text: str,
     amount: str | None,
-    identifier_only: bool,
+    manner: str | None,
     again: str,
 ) -> None:
     """Pay over a link: AMOUNT, or what the payee asks."""
@@ -241,7 +247,8 @@ async def pay(
                 finish = await opened.pay(
                     link,
                     wanted_minor,
-                    by_identifier=identifier_only,
+                    by_identifier=manner == BY_IDENTIFIER,
+                    offline=manner == OFFLINE,
                     approve=_approval(output, asked=wanted_minor is None),
                 )
     _settled(output, finish, f"Paid {format_amount(finish.amount_minor)} to {finish.peer}")
@@ -252,9 +259,26 @@ async def pay(
 @pin_option
 @link_option
 @amount_option
+@click.option(
+    "--chip",
+    "intake",
+    flag_value=Intake.CHIP.value,
+    help="Into the chip: verified by the back end, or without a connection by the list.",
+)
+@click.option(
+    "--offline",
+    "intake",
+    flag_value=Intake.OFFLINE.value,
+    help="Into the chip, and touch no network.",
+)
 @command
 async def receive(
-    output: Output, folder: Path, pin: str | None, link_text: str, amount: str | None
+    output: Output,
+    folder: Path,
+    pin: str | None,
+    link_text: str,
+    amount: str | None,
+    intake: str | None,
 ) -> None:
     """Be paid over a link: AMOUNT, or what the payer sets. Needs no PIN."""
     address, asked_minor = parse_link(link_text), _amount(amount)
@@ -263,7 +287,7 @@ async def receive(
             address, _show(output), lambda where: output.progress(f"Waiting for a payer at {where}")
         )
         async with _closing(link):
-            finish = await opened.receive(link, asked_minor)
+            finish = await opened.receive(link, asked_minor, Intake(intake or Intake.MANAGER))
     _settled(output, finish, f"Received {format_amount(finish.amount_minor)} from {finish.peer}")
 
 
@@ -274,7 +298,7 @@ async def history(output: Output, folder: Path) -> None:
     """What happened, newest first."""
     async with _wallet(folder) as opened:
         answer = Past(await opened.history())
-    output.result(answer, *(_line(entry) for entry in answer.entries))
+    output.result(answer, *map(wallet_text.history_line, answer.entries))
 
 
 @wallet.command()
@@ -295,7 +319,8 @@ async def sync(output: Output, folder: Path, pin: str | None) -> None:
     output.result(
         report,
         f"{report.settled} settled, {report.pending} pending,"
-        f" {format_amount(report.loaded_minor)} loaded",
+        f" {format_amount(report.loaded_minor)} loaded,"
+        f" {format_amount(report.unverified_minor)} not verified yet",
         *report.problems,
     )
     if report.pending:
@@ -380,12 +405,4 @@ def _settled(output: Output, finish: Finish, sentence: str) -> None:
         raise Refusal(finish.outcome, finish.detail)
     answer = Settled(finish.outcome, finish.detail, finish.amount_minor, finish.peer, finish.loaded)
     later = [] if finish.loaded else ["Load it onto the chip with: feiqian wallet sync"]
-    output.result(answer, sentence, *later)
-
-
-def _line(entry: histories.Entry) -> str:
-    at = datetime.fromtimestamp(entry.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return (
-        f"{at}  {entry.kind:<10} {format_amount(entry.amount_minor):>12}  {entry.standing:<8}"
-        f" {entry.counterparty} {entry.reference} {entry.detail}"
-    )
+    output.result(answer, f"{sentence}: {finish.detail}", *later)
