@@ -12,7 +12,7 @@ from feiqian.chip.session import ChipSession
 from feiqian.protocol.chain import Chain
 from feiqian.testing.chips import PIN
 from feiqian.testing.network import SeededEntropy
-from feiqian.testing.pockets import Pocket
+from feiqian.testing.pockets import Pocket, chip_seed
 from feiqian.testing.rogue_chips import ForgetfulChip, RogueChip
 from feiqian.wire.payment import OfferMessage, PaymentRequest
 
@@ -59,7 +59,7 @@ class RoguePocket(Pocket):
         """A second device of this very wallet, which goes its own way from here."""
         twin = copy.copy(self)
         twin.label = label
-        twin.chip = self.rogue_chip.clone(seed=sum(label.encode()))
+        twin.chip = self.rogue_chip.clone(chip_seed(self.network, label))
         twin.entropy = SeededEntropy(f"{self.network.seed}/{label}")
         twin.chains, twin.offers, twin.receipts = dict(self.chains), {}, {}
         twin.unverified, twin.asked, twin.found = {}, [], []
