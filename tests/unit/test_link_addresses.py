@@ -76,7 +76,13 @@ def test_a_missing_extra_is_named(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["ble:tcp-client:127.0.0.1:1", "ble:tcp-client:nowhere", "ble:usb:FFFF:FFFF", "nfc:usb:0001"]
+    "text",
+    [
+        "ble:tcp-client:127.0.0.1:1",
+        "ble:tcp-client:nowhere",
+        "ble:serial:/nowhere,9600",
+        "nfc:usb:0001",
+    ],
 )
 def test_a_radio_that_is_not_there_is_unavailable(text: str) -> None:
     """A radio that cannot be opened is a refusal by name, on either side."""
