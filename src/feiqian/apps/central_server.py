@@ -4,9 +4,11 @@ What it can do is `Platform`'s; here stands only which path leads to it. The roo
 the directory are public; everything under ``/api/`` needs the operator's token.
 """
 
+import asyncio
 from pathlib import Path
 
 from feiqian.adapters.clock import SystemClock
+from feiqian.adapters.clockwork import repeat
 from feiqian.adapters.http_server import (
     CborCollection,
     CborDocument,
@@ -47,6 +49,8 @@ NAME = "platform"
 LIST_AGE_S = 10
 EVIDENCE_AGE_S = 24 * 60 * 60
 """How long caches may give out documents of the list, and evidence, which never changes."""
+LIST_CHECKED_EVERY_S = 60.0
+"""How often the server looks whether the list has to be published again."""
 
 REPORT = "/api/report"
 RESERVES = "/api/reserves"
@@ -153,6 +157,10 @@ async def serve_central(config_path: Path) -> None:
     try:
         platform = await Platform.open(suite, root_raw, key, store, SystemClock())
         token = read_secret(home / config.operator_token_file)
-        await serve(platform_app(platform, token), config.host, config.port)
+        # A defect in the clockwork ends the server: half of a platform must not go on alone.
+        async with asyncio.TaskGroup() as tasks:
+            clockwork = tasks.create_task(repeat(platform.keep_list_recent, LIST_CHECKED_EVERY_S))
+            await serve(platform_app(platform, token), config.host, config.port)
+            clockwork.cancel()
     finally:
         await store.close()

@@ -41,6 +41,11 @@ from feiqian.wire.double_spending import (
     state_of,
 )
 
+RECENT_FOR_MS = 6 * 60 * 60 * 1000
+"""How long the newest version counts as recent news; then the same list is published again."""
+
+_NOTHING = Changes(b"", b"", (), ())
+
 
 class ListBook:
     """Publishes and revokes, and makes the documents that are read."""
@@ -72,6 +77,15 @@ class ListBook:
         self._announce(tx, held, LIST_DELTA.sign(self._authority.suite, self._authority.key, delta))
         self._held = held
         return held
+
+    def keep_recent(self, tx: Transaction, now_ms: int) -> None:
+        """Publish the list unchanged when its newest version is no recent news any more.
+
+        Without a network, how far a list is believed depends on when it was published (D-16); where
+        nobody spends twice it must not grow old for that.
+        """
+        if now_ms - self.current(tx).state.issued_at_ms >= RECENT_FOR_MS:
+            self.publish(tx, _NOTHING, now_ms)
 
     def document(self, tx: Transaction, name: str) -> bytes:
         """A document of the list (COSE bytes). `Refusal`: malformed, unknown_identifier."""

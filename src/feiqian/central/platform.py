@@ -84,6 +84,11 @@ class Platform:
         """The root certificate (COSE bytes)."""
         return self._authority.root.raw
 
+    async def keep_list_recent(self) -> None:
+        """Publish the double-spending list again when it has not changed for long."""
+        now_ms = self._clock.now().midpoint_ms
+        await self._store.write(lambda tx: self._book.keep_recent(tx, now_ms))
+
     async def list_document(self, name: str) -> bytes:
         """A document of the double-spending list. `Refusal`: malformed, unknown_identifier."""
         return await self._store.read(lambda tx: self._book.document(tx, name))
