@@ -1,6 +1,6 @@
 """The acts of payment: who sets the amount, in which form the currency goes, and over which link."""
 
-from feiqian.adapters.links import QrAddress
+from feiqian.adapters.link_addresses import QrAddress
 from feiqian.apps.demo.acts import Facts
 from feiqian.apps.demo.session import Paid, Terms, pay
 from feiqian.apps.demo.stage import FIRST, SECOND, Stage

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from feiqian.adapters.links import LinkAddress, TcpAddress, open_to_pay, open_to_receive, parse_link
+from feiqian.adapters.link_addresses import LinkAddress, TcpAddress, parse_link
+from feiqian.adapters.links import open_to_pay, open_to_receive
 from feiqian.apps.demo.stage import Stage
 from feiqian.outcomes import Refusal
 from feiqian.ports import Link
