@@ -288,7 +288,9 @@ async def receive(
         )
         async with _closing(link):
             finish = await opened.receive(link, asked_minor, Intake(intake or Intake.MANAGER))
-    _settled(output, finish, f"Received {format_amount(finish.amount_minor)} from {finish.peer}")
+    how = f"; {finish.detail}" if intake else ""
+    sentence = f"Received {format_amount(finish.amount_minor)} from {finish.peer}{how}"
+    _settled(output, finish, sentence)
 
 
 @wallet.command()
@@ -405,4 +407,4 @@ def _settled(output: Output, finish: Finish, sentence: str) -> None:
         raise Refusal(finish.outcome, finish.detail)
     answer = Settled(finish.outcome, finish.detail, finish.amount_minor, finish.peer, finish.loaded)
     later = [] if finish.loaded else ["Load it onto the chip with: feiqian wallet sync"]
-    output.result(answer, f"{sentence}: {finish.detail}", *later)
+    output.result(answer, sentence, *later)

@@ -18,7 +18,7 @@ def balance_lines(balance: Balance) -> Iterator[str]:
     yield (
         f"Offline it can pay {format_amount(balance.offline_to_pay_minor)} and receive"
         f" {format_amount(balance.offline_to_receive_minor)} more; synchronised: {since};"
-        f" double spends: {balance.listed_by}"
+        f" double spends known by: {balance.listed_by}"
     )
 
 

@@ -96,6 +96,7 @@ class Payments:
 
     async def present_again(self, link: Link, nonce: bytes) -> Finish:
         """Hand a pending payment to its payee over a later link, with identical bytes."""
+        await self.settle_intents()
         pending = await self.pending(Stage.SIGNED)
         past = next((each for each in pending if each.intent.nonce == nonce), None)
         if past is None:
