@@ -4,13 +4,14 @@ import json
 import sys
 from collections.abc import Callable
 
-from bench import list_lookup, online_http, raw_crypto
+from bench import list_lookup, offline_payment, online_http, raw_crypto
 
 Benchmark = Callable[[], dict[str, object]]
 
 BENCHMARKS: dict[str, Benchmark] = {
     "raw_crypto": raw_crypto.run,
     "online_http": online_http.run,
+    "offline_payment": offline_payment.run,
     "list_lookup": list_lookup.run,
 }
 
