@@ -309,6 +309,28 @@ def test_what_turns_out_to_be_anomalous_is_not_passed_on() -> None:
     scenario(story)
 
 
+@pytest.mark.feature("D-05", "D-12")
+def test_what_is_left_of_an_anomalous_piece_is_not_passed_on_either() -> None:
+    """Who paid part of it on before learning what it is keeps the change apart as well."""
+
+    async def story(world: World) -> None:
+        world.cut_off()
+        image, chains = copy_of(world.devices["anna"])
+        await world.pay("anna", "bert", 30_00)
+        restore(world.devices["anna"], image, chains)
+        world.wallets["anna"] = await restarted(world.devices["anna"])
+        await world.pay("anna", "cleo", 40_00)
+        await world.pay("cleo", "bert", 10_00)
+        world.reconnect()
+        assert len((await world.wallets["bert"].synchronise()).problems) == 1
+        assert len((await world.wallets["cleo"].synchronise()).problems) == 1
+        balance = await world.wallets["cleo"].balance()
+        assert (balance.held_minor, balance.spendable_minor) == (30_00, 0)
+        assert (await world.wallets["bert"].balance()).spendable_minor == 30_00
+
+    scenario(story)
+
+
 def copy_of(device: Device) -> tuple[bytes, list[Row]]:
     """A chip's memory and its host's chains: what no honest chip lets anybody copy."""
     chains = device.store.run(lambda tx: tx.query("SELECT * FROM chains"))

@@ -5,7 +5,7 @@ remembers which are promised to a session or errand that has not ended. A renewa
 and nothing else; spending removes the inputs and adds the change in one transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
@@ -43,13 +43,14 @@ def add_received(tx: Transaction, suite: Suite, item: PaymentItem) -> None:
     _insert(tx, chain, 0)
 
 
-def set_aside(tx: Transaction, identifiers: Iterable[bytes], purpose: bytes) -> None:
-    """Spend these no more: what is known to be anomalous is not passed on."""
-    for identifier in identifiers:
-        tx.execute(
-            "UPDATE chains SET reserved_for = ? WHERE identifier = ? AND reserved_for IS NULL",
-            (purpose, identifier),
-        )
+def set_aside(tx: Transaction, transfers: Sequence[bytes], purpose: bytes) -> None:
+    """Spend no more what has one of these transfers (raw) behind it: it is known to be anomalous.
+
+    That is what the transfers paid us, and what we have left of it since.
+    """
+    for chain in free(tx):
+        if not set(transfers).isdisjoint(chain.transfers):
+            reserve(tx, (chain.identifier,), purpose)
 
 
 def renew(tx: Transaction, suite: Suite, raw: bytes) -> None:

@@ -15,7 +15,6 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.suites import Suite
 from feiqian.money.transfer import Acceptor
 from feiqian.ports import Row, Transaction
-from feiqian.protocol.checks import paid_by, paying_transfers
 from feiqian.protocol.effects import HandoverTaken, JudgementMade, PaymentAccepted
 from feiqian.protocol.payee import EarlierSession
 from feiqian.protocol.payment import Role
@@ -105,7 +104,8 @@ def keep_verdict(
     standing = Verification.ANOMALOUS if anomalous else Verification.VERIFIED
     set_columns(tx, taken.nonce, verification=standing, judgement=cbor.encode(judgement))
     if anomalous:
-        holdings.set_aside(tx, paid_by(paying_transfers(suite, taken.request)), taken.nonce)
+        paying = [item.transfers[-1] for item in taken.request.items]
+        holdings.set_aside(tx, paying, taken.nonce)
     for raw in renewals:
         holdings.renew(tx, suite, raw)
 
