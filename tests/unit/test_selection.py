@@ -7,10 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feiqian.crypto.cbor import VERSION
+from feiqian.money.limits import limits_of
+from feiqian.money.offline_policy import MAX_CURRENCY_AGE_MS
 from feiqian.money.piece import MAX_HOPS
+from feiqian.money.transfer import Acceptor, Transfer, sign_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.chain import Chain
-from feiqian.wallet.selection import select
+from feiqian.testing.keys import NOW_MS, TrustWorld
+from feiqian.timing.moment import Moment
+from feiqian.wallet.selection import select, select_offline
 from feiqian.wire.items import MAX_ITEMS
 
 
@@ -78,3 +83,50 @@ def test_the_choice_is_what_the_chip_takes(held: list[int], wanted: int) -> None
     chosen = amounts(select(chains(*held), wanted))
     assert len(chosen) == reachable[0]
     assert sum(chosen) >= wanted > sum(chosen[:-1])
+
+
+WORLD = TrustWorld()
+OWNER = WORLD.chip("A", "A-OWNER1")
+
+
+def piece(amount_minor: int, hands: int, salt: str = "") -> Chain:
+    """A piece that this many wallets have handed over."""
+    currency = WORLD.issue("A", OWNER.fingerprint, amount_minor, salt=f"{salt}{hands}")
+    identifier = currency.identifier
+    raws: list[bytes] = []
+    for counter in range(1, hands + 1):
+        value = Transfer(
+            VERSION,
+            identifier,
+            OWNER.fingerprint,
+            amount_minor,
+            0,
+            counter,
+            Moment(NOW_MS),
+            bytes(16),
+            Acceptor.CHIP,
+        )
+        transfer = sign_transfer(WORLD.suite, OWNER.key, value)
+        identifier, raws = transfer.payee_output, [*raws, transfer.raw]
+    return Chain(VERSION, identifier, amount_minor, "A", currency.raw, tuple(raws), ())
+
+
+@pytest.mark.feature("C-18", "P-03")
+def test_pieces_of_few_hands_go_first_offline() -> None:
+    """What has passed fewer hands pays if it reaches, even where another piece would fit better."""
+    near, far = piece(100, 0), piece(30, 2)
+    wanted = WORLD.suite, [far, near]
+    assert select_offline(*wanted, 30, 2, Moment(NOW_MS)) == (near,)
+    assert set(select_offline(*wanted, 130, 2, Moment(NOW_MS))) == {near, far}
+
+
+@pytest.mark.feature("P-03", "D-09")
+def test_only_what_the_payee_takes_is_chosen() -> None:
+    """A piece with too many hands for the payee's tier, or too old, is not offered to it."""
+    worn = piece(100, limits_of(0).offline_hops)
+    assert select_offline(WORLD.suite, [worn], 100, 2, Moment(NOW_MS)) == (worn,)
+    late = Moment(NOW_MS + MAX_CURRENCY_AGE_MS + 1)
+    for tier, now in ((0, Moment(NOW_MS)), (2, late)):
+        with pytest.raises(Refusal) as refused:
+            select_offline(WORLD.suite, [worn], 100, tier, now)
+        assert refused.value.outcome is Outcome.INSUFFICIENT_BALANCE

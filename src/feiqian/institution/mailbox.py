@@ -37,11 +37,13 @@ async def leave(office: Office, raw: bytes) -> bytes:
     """Keep a `PaymentRequest` for the payee's chip; a `MailboxAnswer`, with the receipt if known.
 
     Raises `Refusal`: too_large, malformed and its kin, what the check of an item raises,
-    unknown_wallet, key_reused for another request with the same transfer, busy when full.
+    history_required, wrong_session, unknown_wallet, key_reused for another request with the same transfer, busy when full.
     """
     request = decode_message(raw, PaymentRequest, limit=MAX_LETTER_BYTES)
     now_ms = office.now_ms()
     checked = [check_verifiable(office.trust, item, now_ms) for item in request.items]
+    if any(each.read.piece is None for each in checked):
+        raise Refusal(Outcome.HISTORY_REQUIRED, "expected full pieces: the payee's chip asks nobody")
     values = [each.payment.value for each in checked]
     if {(value.payee, value.nonce) for value in values} != {(values[0].payee, request.nonce)}:
         raise Refusal(Outcome.WRONG_SESSION, "expected transfers of one payee and session")
