@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from bench import list_lookup, offline_payment, online_http, raw_crypto
+from bench import detection, list_lookup, offline_payment, online_http, raw_crypto
 
 Benchmark = Callable[[], dict[str, object]]
 
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "online_http": online_http.run,
     "offline_payment": offline_payment.run,
     "list_lookup": list_lookup.run,
+    "detection": detection.run,
 }
 
 

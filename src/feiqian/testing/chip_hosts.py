@@ -49,7 +49,7 @@ class ChipHost:
     session: ChipSession
     tier: int = DEFAULT_TIER
     max_hands: int | None = None
-    """A policy stricter than the tier's."""
+    """A policy stricter than the tier's, which everybody shares."""
     max_list_age_ms: int = LIST_SHARES[-1][0]
     certificate: SignedCertificate = field(init=False)
     chains: dict[bytes, Chain] = field(default_factory=dict)
@@ -192,6 +192,8 @@ class ChipHost:
         try:
             check_hands(payee_tier, hands)
         except Refusal:
+            return False
+        if self.max_hands is not None and hands > self.max_hands:
             return False
         return len(transfers) <= MAX_PAID_TRANSFERS
 
