@@ -21,6 +21,7 @@ from feiqian.institution.institution import Institution
 from feiqian.institution.office import Office
 from feiqian.institution.schema import MIGRATIONS as INSTITUTION_MIGRATIONS
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import Courier, Store
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.platform_world import START_MS, StandingClock
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
@@ -107,10 +108,8 @@ class SimulatedNetwork:
         root_raw = self_signed_root(suite, root_key, START_MS)
         stores = {"platform": MemoryStore(CENTRAL_MIGRATIONS)}
         platform = await Platform.open(suite, root_raw, root_key, stores["platform"], clock)
-        courier.handlers[f"{CENTRAL_URL}/v1/requests"] = platform.answer
-        courier.published[f"{CENTRAL_URL}{LIST_PATH}"] = platform.list_document
-        courier.published[f"{CENTRAL_URL}{EVIDENCE_PATH}"] = platform.evidence
         network = cls(platform, {}, stores, courier, clock, seed)
+        network.serve(platform)
         for code in codes:
             public_key = key_of(suite, seed, code).public.hex()
             await platform.admit(Admission(f"admit {code}", code, public_key, url_of(code)))
@@ -120,6 +119,13 @@ class SimulatedNetwork:
             institution = network.start(code, suite, root_raw, opening_minor)
             await standing.order_issuance(institution.office, "first", reserves_minor)
         return network
+
+    def serve(self, platform: Platform) -> None:
+        """Have this run of the platform answer from now on."""
+        self.platform = platform
+        self.courier.handlers[f"{CENTRAL_URL}/v1/requests"] = platform.answer
+        self.courier.published[f"{CENTRAL_URL}{LIST_PATH}"] = platform.list_document
+        self.courier.published[f"{CENTRAL_URL}{EVIDENCE_PATH}"] = platform.evidence
 
     @property
     def suite(self) -> Suite:
@@ -134,19 +140,24 @@ class SimulatedNetwork:
         """An institution's."""
         return self.institutions[code].office.key.public
 
+    def ports(self, code: str) -> tuple[Store, Courier]:
+        """What a run of an institution reaches the world through; a simulation stands between."""
+        return self.stores[code], self.courier
+
     def start(self, code: str, suite: Suite, root_raw: bytes, opening_minor: int) -> Institution:
         """A new run of an institution on its store, as after a crash."""
         trust = TrustStore.pinned(suite, root_raw)
         trust.learn_directory(self.platform.directory())
+        store, courier = self.ports(code)
         institution = Institution(
             Office(
                 code=code,
                 key=key_of(suite, self.seed, code),
                 trust=trust,
-                store=self.stores[code],
+                store=store,
                 clock=self.clock,
                 entropy=SeededEntropy(f"{self.seed}/{code}/{len(self.courier.posted)}"),
-                courier=self.courier,
+                courier=courier,
                 central_url=CENTRAL_URL,
             ),
             opening_minor,

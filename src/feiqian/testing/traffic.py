@@ -29,11 +29,15 @@ NONCE_BYTES = 16
 class Traffic:
     """Customers that go about their business."""
 
-    def __init__(self, customers: Sequence[BareWallet], rng: random.Random) -> None:
+    def __init__(
+        self, customers: Sequence[BareWallet], rng: random.Random, most_actions: int | None = None
+    ) -> None:
+        """With `most_actions` it ebbs away by itself; without, it flows until `stop`."""
         self.done: Counter[str] = Counter()
         self.customers = customers
         self._rng = rng
         self.over = False
+        self._most_actions = most_actions
 
     async def flow(self) -> None:
         """Everybody does one thing after the other until `stop`."""
@@ -50,6 +54,8 @@ class Traffic:
             action = self._choose(customer)
             await action(customer)
             self.done[action.__name__] += 1
+            if self.done.total() == self._most_actions:
+                self.stop()
 
     def _choose(self, customer: BareWallet) -> Callable[[BareWallet], Awaitable[None]]:
         if not customer.holdings:
