@@ -224,15 +224,32 @@ def test_with_a_connection_the_back_end_verifies_at_once() -> None:
     scenario(story)
 
 
+class Untouchable:
+    """A network that nobody may use."""
+
+    async def post(self, url: str, body: bytes) -> bytes:
+        raise AssertionError(url)
+
+    async def get(self, url: str) -> bytes:
+        raise AssertionError(url)
+
+
 @pytest.mark.feature("D-03")
 def test_who_wants_no_network_touches_none() -> None:
-    """Forced offline, nothing is sent or read although everything could be reached."""
+    """Forced offline nothing is sent or read, whatever comes: not even what a manager must cash."""
 
     async def story(world: World) -> None:
-        before = len(world.network.courier.posted)
+        payee_link, payer_link = linked_pair(None, Faults(tear_before=0))
+        receiving = asyncio.ensure_future(world.wallets["bert"].receive(payee_link, None))
+        await world.wallets["anna"].pay(payer_link, 10_00)
+        await receiving
+        nothing = Untouchable()
+        world.wallets["bert"] = await world.devices["bert"].start(courier=nothing, library=nothing)
         _, received = await world.pay("anna", "bert", 30_00, intake=Intake.OFFLINE)
         assert "checked by: list" in received.detail
-        assert await world.posted_since(before) == 0
+        _, received = await world.present_again("anna", "bert")
+        assert received.outcome is Outcome.UNAVAILABLE
+        assert await world.held() == (60_00, 30_00, 0)
 
     scenario(story)
 
