@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from feiqian.central.list_book import RECENT_FOR_MS
+from feiqian.institution.operations import Nothing, Operator
 from feiqian.money.limits import DEFAULT_TIER
 from feiqian.money.offline_policy import DAY_MS, ceiling_with_list
 from feiqian.outcomes import Outcome, Refusal
@@ -57,3 +58,20 @@ def test_a_recent_list_is_not_published_again():
         return await network.platform.list_report()
 
     assert asyncio.run(story()).number == 2
+
+
+@pytest.mark.feature("D-07", "D-14")
+def test_an_operator_need_not_wait_for_the_list():
+    """Told to, an institution takes the newest list at once; without a way there it says so."""
+
+    async def story():
+        network = await SimulatedNetwork.create(("A",))
+        institution = network.institutions["A"]
+        standing = await Operator(institution, network.courier).follow_list(Nothing())
+        with pytest.raises(Refusal) as caught:
+            await Operator(institution).follow_list(Nothing())
+        return standing, caught.value.outcome
+
+    standing, outcome = asyncio.run(story())
+    assert (standing.number, standing.identifiers, standing.offenders) == (1, 0, 0)
+    assert outcome is Outcome.UNAVAILABLE

@@ -30,6 +30,7 @@ from feiqian.institution.institution import Institution
 from feiqian.institution.office import Office
 from feiqian.institution.schema import MIGRATIONS
 from feiqian.outcomes import Refusal
+from feiqian.ports import Library
 from feiqian.wire.cashing import MAX_CASH_BYTES
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
@@ -134,7 +135,7 @@ def institution_app(institution: Institution, token: str) -> PartyApp:
             CborCollection(LIST_PATH, institution.double_spending.document, LIST_AGE_S),
             CborCollection(EVIDENCE_PATH, institution.evidence, EVIDENCE_AGE_S),
         ],
-        operations_of(operations.Operator(institution)),
+        operations_of(operations.Operator(institution, _library_of(institution))),
         token,
     )
 
@@ -168,9 +169,21 @@ def operations_of(operator: operations.Operator) -> list[Operation]:
             operations.PayIn,
             operations.AccountBalance,
         ),
+        post(
+            "double-spending",
+            "Report double spends and take the newest list, now",
+            operator.follow_list,
+            operations.Nothing,
+            operations.ListStanding,
+        ),
         post("freeze", "Freeze a wallet", operator.freeze, operations.Freeze, operations.Freeze),
         post("trace", "Trace a currency", operator.trace, operations.TraceQuery, tracing.Trace),
     ]
+
+
+def _library_of(institution: Institution) -> Library | None:
+    courier = institution.office.courier
+    return courier if isinstance(courier, HttpCourier) else None
 
 
 async def _keep_up(institution: Institution, cache: Path) -> None:

@@ -7,8 +7,8 @@ from msgspec import Meta, Struct
 from feiqian.institution import accounts, books, standing, tracing, wallets
 from feiqian.institution.institution import Institution
 from feiqian.money.amounts import MAX_AMOUNT_MINOR, AmountMinor
-from feiqian.outcomes import Outcome, Refusal
-from feiqian.ports import Transaction
+from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
+from feiqian.ports import Library, Transaction
 
 Key = Annotated[str, Meta(min_length=1, max_length=64, description="idempotency key")]
 Hex = Annotated[str, Meta(pattern="^[0-9a-f]{32}([0-9a-f]{32})?$")]
@@ -80,6 +80,15 @@ class AccountBalance(Struct, frozen=True):
     balance_minor: int
 
 
+class ListStanding(Struct, frozen=True):
+    """The double-spending list that is held."""
+
+    number: int
+    issued_at_ms: int
+    identifiers: int
+    offenders: int
+
+
 class Freeze(Struct, frozen=True, forbid_unknown_fields=True):
     """Freeze or unfreeze a wallet."""
 
@@ -96,8 +105,10 @@ class TraceQuery(Struct, frozen=True, forbid_unknown_fields=True):
 class Operator:
     """The operator's side of an institution."""
 
-    def __init__(self, institution: Institution) -> None:
+    def __init__(self, institution: Institution, library: Library | None = None) -> None:
+        """`library`: the way to what the platform publishes, if there is one."""
         self._institution = institution
+        self._library = library
         self._office = institution.office
 
     async def report(self, _: None) -> Report:
@@ -140,6 +151,20 @@ class Operator:
         """Freeze or unfreeze a wallet. `Refusal` unknown_wallet."""
         await self._office.store.write(lambda tx: wallets.freeze(tx, body.wallet, body.frozen))
         return body
+
+    async def follow_list(self, _: Nothing) -> ListStanding:
+        """Report what double spends were found and take the newest list, without waiting.
+
+        Raises `Refusal`: what the platform's documents are refused for, unavailable, timed_out.
+        """
+        if self._library is None:
+            raise Refusal(Outcome.UNAVAILABLE, "expected a way to the platform's documents")
+        await self._institution.follow_list(self._library)
+        held = await self._institution.double_spending.held()
+        if held is None:
+            raise LocalProtocolError("a list that was followed is held")
+        state = held.state
+        return ListStanding(state.number, state.issued_at_ms, state.identifiers, state.offenders)
 
     async def trace(self, body: TraceQuery) -> tracing.Trace:
         """The history of a currency. `Refusal` unknown_identifier."""
