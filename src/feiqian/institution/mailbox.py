@@ -43,7 +43,9 @@ async def leave(office: Office, raw: bytes) -> bytes:
     now_ms = office.now_ms()
     checked = [check_verifiable(office.trust, item, now_ms) for item in request.items]
     if any(each.read.piece is None for each in checked):
-        raise Refusal(Outcome.HISTORY_REQUIRED, "expected full pieces: the payee's chip asks nobody")
+        raise Refusal(
+            Outcome.HISTORY_REQUIRED, "expected full pieces: the payee's chip asks nobody"
+        )
     values = [each.payment.value for each in checked]
     if {(value.payee, value.nonce) for value in values} != {(values[0].payee, request.nonce)}:
         raise Refusal(Outcome.WRONG_SESSION, "expected transfers of one payee and session")
