@@ -40,8 +40,8 @@ bench: $(READY) ## run the benchmarks, or one: make bench ONLY=name
 	$(PYTHON) -m bench $(ONLY)
 
 .PHONY: simulate
-simulate: $(READY) ## run the simulated world, or replay one: make simulate SEED=7
-	$(VENV)/bin/feiqian simulate $(if $(SEED),--seed $(SEED))
+simulate: $(READY) ## run the simulated world, or replay one: make simulate SEED=7 STEPS=1000
+	$(VENV)/bin/feiqian simulate $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
 
 .PHONY: format
 format: $(READY) ## sort imports and format the code
