@@ -33,6 +33,7 @@ def played(tmp_path_factory):
 
 @pytest.mark.feature("C-01", "C-02", "C-03", "C-05", "C-06", "C-08", "C-10", "C-15", "C-23")
 @pytest.mark.feature("C-11", "C-13", "C-24", "P-01", "P-04", "P-05", "P-06")
+@pytest.mark.feature("D-02", "D-03", "D-05", "D-10", "D-12", "D-13", "D-14", "D-15")
 def test_every_act_goes_as_it_should(played):
     """From founding to audit, real processes and wallets do everything once, and all of it holds."""
     ended, _ = played
@@ -45,7 +46,13 @@ def test_every_act_goes_as_it_should(played):
     assert facts["double_spend"]["outcome"] == "double_spent"
     assert facts["too_much"] == {"outcome": "insufficient_balance", "requests_sent": 0}
     assert facts["identifier"]["payer_sets"]["request_bytes"] < facts["pay"]["request_bytes"]
+    assert facts["offline"]["request_bytes"] == sorted(set(facts["offline"]["request_bytes"]))
+    assert set(facts["copied_chip"]["outcomes"].values()) == {"accepted"}
+    assert facts["found_out"]["problem"].startswith("double_spent: 40.00 received offline from ")
+    assert facts["found_out"]["offender"] in facts["found_out"]["problem"]
+    assert facts["listed"]["outcome"] == "double_spent"
     holders = facts["audit"]["holders"]
+    assert holders["void_minor"] == facts["copied_chip"]["amount_minor"]
     assert holders["chips_minor"] + holders["accounts_minor"] == holders["opened_minor"]
 
 
@@ -75,7 +82,11 @@ def test_nothing_outlives_an_interrupted_demonstration(tmp_path, ending, moment)
     """However and whenever it is ended, its processes end too."""
     folder = tmp_path / "kept"
     started = subprocess.Popen(
-        [*DEMO, "--keep", folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        # Whoever runs these tests in the background has told their children to ignore Ctrl-C.
+        ["env", "--default-signal=INT", *DEMO, "--keep", folder],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert started.stdout is not None
     try:

@@ -6,8 +6,9 @@ from feiqian.apps import central_server
 from feiqian.apps import network as networks
 from feiqian.apps.cli_audit import evidence_in
 from feiqian.apps.demo.acts import Facts
+from feiqian.apps.demo.offline_acts import ROGUE_MINOR
 from feiqian.apps.demo.opening_acts import OPENING_MINOR
-from feiqian.apps.demo.stage import CODES, FIRST, SECOND, Stage
+from feiqian.apps.demo.stage import CODES, FIRST, INSTITUTIONS, SECOND, Stage
 from feiqian.central.documents import CycleOrder, CycleReport, ModeChange, ModeChosen
 from feiqian.central.settlement import SettlementMode
 from feiqian.institution import operations
@@ -63,7 +64,7 @@ async def settle(stage: Stage) -> Facts:
     platform = stage.operator(networks.CENTRAL)
     chosen = ModeChange(_new_key(), SettlementMode.NET)
     await platform.post(central_server.MODE, chosen, ModeChosen)
-    for code in CODES.values():
+    for code in INSTITUTIONS:
         standing = await _claim(stage.operator(code))
         stage.tell(f"{code} is owed {format_amount(standing.owed_to_minor)} and claims it.")
     cycle = await platform.post(central_server.CYCLES, CycleOrder(_new_key()), CycleReport)
@@ -73,7 +74,7 @@ async def settle(stage: Stage) -> Facts:
     for code, position_minor in sorted(cycle.positions_minor.items()):
         stage.tell(f"Net, {code} stands at {format_amount(position_minor)}.")
     stage.tell(f"One cycle settled claims of {format_amount(gross_minor)}.")
-    for code in CODES.values():
+    for code in INSTITUTIONS:
         standing = await _claim(stage.operator(code))
         stage.expect(standing.owes_minor == 0, f"{code} to owe nothing")
         stage.expect(standing.owed_to_minor == 0, f"{code} to be owed nothing")
@@ -107,14 +108,17 @@ async def audit(stage: Stage) -> Facts:
 
 
 async def _holders(stage: Stage, circulating_minor: int) -> Facts:
-    """Nobody lost and nobody gained, as chips and bank accounts tell it."""
-    chips_minor = sum([await stage.held_minor(name) for name in CODES])
+    """Nobody lost and nobody gained, as chips and bank accounts tell it, but by the copied chip."""
+    balances = [await stage.balance(name) for name in CODES]
+    chips_minor = sum(balance.spendable_minor for balance in balances)
+    void_minor = sum(balance.held_minor for balance in balances) - chips_minor
     reports = [
-        await stage.operator(code).get("/api/report", operations.Report) for code in CODES.values()
+        await stage.operator(code).get("/api/report", operations.Report) for code in INSTITUTIONS
     ]
     accounts_minor = sum(report.accounts_minor for report in reports)
     opened_minor = OPENING_MINOR * sum(report.wallets for report in reports)
-    stage.expect(chips_minor == circulating_minor, "all that circulates to be on the two chips")
+    stage.expect(chips_minor == circulating_minor, "all that circulates to be on the chips")
+    stage.expect(void_minor == ROGUE_MINOR, "nothing to be void but what the copied chip paid")
     stage.expect(
         chips_minor + accounts_minor == opened_minor, "chips and accounts to hold what was there"
     )
@@ -122,8 +126,13 @@ async def _holders(stage: Stage, circulating_minor: int) -> Facts:
         f"Chips hold {format_amount(chips_minor)}, accounts {format_amount(accounts_minor)}:"
         f" together the {format_amount(opened_minor)} that accounts were opened with."
     )
+    stage.tell(
+        f"{format_amount(void_minor)} more on one chip is void: the second victim of the copied chip"
+        " bears it, as with counterfeit cash."
+    )
     return {
         "chips_minor": chips_minor,
+        "void_minor": void_minor,
         "accounts_minor": accounts_minor,
         "opened_minor": opened_minor,
     }
@@ -132,7 +141,7 @@ async def _holders(stage: Stage, circulating_minor: int) -> Facts:
 async def stop(stage: Stage) -> Facts:
     """Stop the processes."""
     stopped = networks.down(stage.network)
-    stage.expect(len(stopped) == 1 + len(CODES), "every process to have run until now")
+    stage.expect(len(stopped) == 1 + len(INSTITUTIONS), "every process to have run until now")
     still = [server.name for server in networks.servers(stage.network) if server.pid is not None]
     stage.expect(not still, "no process to be left")
     stage.tell("Every process has ended.")

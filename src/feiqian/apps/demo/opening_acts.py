@@ -3,7 +3,7 @@
 from feiqian.apps import network as networks
 from feiqian.apps import wallet_home
 from feiqian.apps.demo.acts import Facts
-from feiqian.apps.demo.stage import CODES, FIRST, PIN, SECOND, Stage
+from feiqian.apps.demo.stage import CODES, FIRST, INSTITUTIONS, PIN, SECOND, Stage
 from feiqian.crypto.suite_names import DEFAULT_SUITE
 from feiqian.money.amounts import format_amount
 from feiqian.money.limits import DEFAULT_TIER
@@ -19,11 +19,10 @@ WITHDRAWALS_MINOR = {FIRST: (80_00, 70_00), SECOND: (100_00,)}
 
 async def found(stage: Stage) -> Facts:
     """Make a network and start its processes."""
-    codes = tuple(CODES.values())
     plan = networks.Plan(
-        codes=codes,
+        codes=INSTITUTIONS,
         suite=DEFAULT_SUITE,
-        base_port=free_ports(1 + len(codes)),
+        base_port=free_ports(1 + len(INSTITUTIONS)),
         issuance_minor=ISSUANCE_MINOR,
         opening_minor=OPENING_MINOR,
     )
@@ -46,8 +45,9 @@ def _party(name: str) -> str:
 async def open_wallets(stage: Stage) -> Facts:
     """Open one wallet at each institution."""
     numbers = {}
-    for name, code in CODES.items():
-        numbers[name] = await _open(stage, name, code)
+    for name in (FIRST, SECOND):
+        code = CODES[name]
+        numbers[name] = await open_wallet(stage, name, code)
         stage.tell(
             f"The {name} wallet is {numbers[name]}. Its chip made its own key; {code} certified it."
         )
@@ -55,7 +55,8 @@ async def open_wallets(stage: Stage) -> Facts:
     return {"numbers": numbers, "opening_minor": OPENING_MINOR}
 
 
-async def _open(stage: Stage, name: str, code: str) -> str:
+async def open_wallet(stage: Stage, name: str, code: str) -> str:
+    """Make a chip the wallet of an institution; its number."""
     folder = stage.folder / name
     await wallet_home.prepare(folder, str(stage.network), DEFAULT_SUITE, code)
     async with wallet_home.open_home(folder) as home:

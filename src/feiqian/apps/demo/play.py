@@ -1,6 +1,6 @@
 """The play: the acts in their order, and the promise that nothing it started outlives it.
 
-A later act (offline, satellite, vehicle) is one more line of `ACTS`. When an act fails the rest is
+A later act (satellite, vehicle) is one more line of `ACTS`. When an act fails the rest is
 not performed; what was started is ended all the same, by the warden.
 """
 
@@ -10,7 +10,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from feiqian.apps.demo import closing_acts, fraud_act, opening_acts, paying_acts
+from feiqian.apps.demo import (
+    closing_acts,
+    fraud_act,
+    offline_acts,
+    offline_fraud,
+    opening_acts,
+    paying_acts,
+)
 from feiqian.apps.demo.acts import Act, Performed, perform
 from feiqian.apps.demo.stage import Stage
 from feiqian.apps.demo.warden import Warden
@@ -26,6 +33,15 @@ ACTS: Sequence[Act] = (
     Act("images", "A payment by QR codes", paying_acts.by_images),
     Act("too_much", "More than there is", paying_acts.too_much),
     Act("double_spend", "A double spend is refused", fraud_act.double_spend),
+    Act("cut", "The network is cut off", offline_acts.cut),
+    Act("offline", "Money passes three hands without a network", offline_acts.three_hands),
+    Act(
+        "copied_chip",
+        "A copied chip spends twice, and both payees accept",
+        offline_fraud.spend_twice,
+    ),
+    Act("found_out", "The network is back, and finds it", offline_fraud.found_out),
+    Act("listed", "The next attempt meets the list", offline_fraud.refused),
     Act("deposit", "Digital currency becomes bank money", closing_acts.deposit),
     Act("convert", "Many pieces become one", closing_acts.convert),
     Act("settle", "The institutions settle", closing_acts.settle),

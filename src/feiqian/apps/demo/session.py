@@ -12,6 +12,7 @@ from feiqian.outcomes import Refusal
 from feiqian.ports import Link
 from feiqian.protocol.effects import Finish
 from feiqian.testing.free_ports import HOST
+from feiqian.wallet.payments import Intake
 from feiqian.wallet.wallet import Wallet
 from feiqian.wire.envelope import decode_message
 from feiqian.wire.payment import PaymentRequest
@@ -30,6 +31,8 @@ class Terms:
     asked_minor: int | None = None
     """What the payee asks."""
     by_identifier: bool = False
+    offline: bool = False
+    """From chip to chip, and nobody else is asked."""
     link: LinkAddress = ANY_PORT
 
 
@@ -84,13 +87,19 @@ async def pay(stage: Stage, terms: Terms) -> Paid:
             where = parse_link(await listening)
             async with _closing(await open_to_pay(where)) as link:
                 tap = _Tap(link)
-                paid = await payer.pay(tap, terms.set_minor, by_identifier=terms.by_identifier)
+                paid = await payer.pay(
+                    tap,
+                    terms.set_minor,
+                    by_identifier=terms.by_identifier,
+                    offline=terms.offline,
+                )
         return Paid(paid, received.result(), tap.requests)
 
 
 async def _receive(payee: Wallet, terms: Terms, listening: "asyncio.Future[str]") -> Finish:
     async with _closing(await open_to_receive(terms.link, ready=listening.set_result)) as link:
-        return await payee.receive(link, terms.asked_minor)
+        intake = Intake.OFFLINE if terms.offline else Intake.MANAGER
+        return await payee.receive(link, terms.asked_minor, intake)
 
 
 @asynccontextmanager

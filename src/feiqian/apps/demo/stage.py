@@ -15,13 +15,15 @@ from feiqian.apps import wallet_home
 from feiqian.apps.configuration import CentralConfig, InstitutionConfig, load, read_secret
 from feiqian.apps.demo.warden import NETWORK
 from feiqian.apps.founding import CONFIG_FILE
-from feiqian.wallet.wallet import Wallet
+from feiqian.wallet.wallet import Balance, Wallet
 
 PIN = b"2580"
 
-FIRST, SECOND = "first", "second"
-"""The wallets, at institutions A and B."""
-CODES = {FIRST: "A", SECOND: "B"}
+FIRST, SECOND, THIRD, FOURTH, ROGUE = "first", "second", "third", "fourth", "rogue"
+"""The wallets, by the names of their directories."""
+CODES = {FIRST: "A", SECOND: "B", THIRD: "A", FOURTH: "B", ROGUE: "A"}
+"""Where each has its wallet."""
+INSTITUTIONS = ("A", "B")
 
 
 class PromiseBroken(Exception):
@@ -52,10 +54,14 @@ class Stage:
             wallet.unlock(PIN)
             yield wallet
 
+    async def balance(self, name: str) -> Balance:
+        """What a wallet says it has."""
+        async with self.wallet(name) as wallet:
+            return await wallet.balance()
+
     async def held_minor(self, name: str) -> int:
         """What a wallet's chip holds."""
-        async with self.wallet(name) as wallet:
-            return (await wallet.balance()).held_minor
+        return (await self.balance(name)).held_minor
 
     def operator(self, name: str) -> OperatorClient:
         """The operator's side of the platform or of an institution."""
