@@ -1,8 +1,9 @@
 """Traffic of bare wallets: payments, double spends, deposits and withdrawals, as a seed has it.
 
 Each customer does one thing after the other while all customers go on at the same time. Payments go
-in either form and are brought several times at once; now and then a customer signs one currency over
-to two others, and exactly one of them may be credited. Customers count what they have themselves, so
+in either form and are brought several times at once. Every few customers there is a fraudster, who
+withdraws and signs one currency over to two others; exactly one of them may be credited. Sooner or
+later its institution freezes it, and it goes. Customers count what they have themselves, so
 what they have in the end is evidence that shares nothing with anybody's books.
 """
 
@@ -21,9 +22,14 @@ from feiqian.wire.requests import Action, DepositResult, IssuedResult, RedeemBod
 T = TypeVar("T")
 
 MOST_WITHDRAWN_MINOR = 20_00
+FRAUDSTER_EVERY = 3
+"""One customer in so many is a fraudster; nobody pays one, for a frozen wallet is not credited."""
 MAX_COPIES = 3
 """How often one request is sent at the same time."""
 NONCE_BYTES = 16
+
+
+_ENDS_A_FRAUDSTER = frozenset({Outcome.INSUFFICIENT_FUNDS, Outcome.WALLET_FROZEN})
 
 
 class Traffic:
@@ -35,6 +41,8 @@ class Traffic:
         """With `most_actions` it ebbs away by itself; without, it flows until `stop`."""
         self.done: Counter[str] = Counter()
         self.customers = customers
+        self._fraudsters = {each.number for each in customers[::FRAUDSTER_EVERY]}
+        self._gone: set[str] = set()
         self._rng = rng
         self.over = False
         self._most_actions = most_actions
@@ -50,7 +58,7 @@ class Traffic:
         self.over = True
 
     async def _live(self, customer: BareWallet) -> None:
-        while not self.over:
+        while not self.over and customer.number not in self._gone:
             action = self._choose(customer)
             await action(customer)
             self.done[action.__name__] += 1
@@ -60,18 +68,20 @@ class Traffic:
     def _choose(self, customer: BareWallet) -> Callable[[BareWallet], Awaitable[None]]:
         if not customer.holdings:
             return self.withdraw
-        return self._rng.choice(
-            [*[self.pay] * 6, *[self.withdraw] * 2, self.double_spend, self.deposit]
-        )
+        if customer.number in self._fraudsters:
+            return self.double_spend
+        return self._rng.choice([*[self.pay] * 6, *[self.withdraw] * 2, self.deposit])
 
     async def withdraw(self, customer: BareWallet) -> None:
-        """Bank money into one currency; the account may be empty by now."""
+        """Bank money into one currency; the account may be empty by now, or the wallet frozen."""
         body = WithdrawBody(VERSION, self._rng.randint(1, MOST_WITHDRAWN_MINOR))
         raw = customer.request(Action.WITHDRAW, body)
         try:
             results = await self._copies(lambda: customer.send(raw, IssuedResult))
         except Refusal as refusal:
-            if refusal.outcome is not Outcome.INSUFFICIENT_FUNDS:
+            if customer.number in self._fraudsters and refusal.outcome in _ENDS_A_FRAUDSTER:
+                self._gone.add(customer.number)
+            elif refusal.outcome is not Outcome.INSUFFICIENT_FUNDS:
                 raise
         else:
             self._take(customer, {result.currencies for result in results})
@@ -127,7 +137,8 @@ class Traffic:
             owner.take(currency)
 
     def _payee(self, payer: BareWallet) -> BareWallet:
-        return self._rng.choice([each for each in self.customers if each is not payer])
+        honest = [each for each in self.customers if each.number not in self._fraudsters]
+        return self._rng.choice([each for each in honest if each is not payer])
 
 
 def _verdict(result: PaymentResult | BaseException) -> Outcome:
