@@ -354,6 +354,34 @@ def test_what_is_left_of_an_anomalous_piece_is_not_passed_on_either() -> None:
     scenario(story)
 
 
+@pytest.mark.feature("C-22", "D-12")
+def test_what_was_paid_together_with_void_currency_is_worth_what_it_says() -> None:
+    """Of a payment of two pieces only the anomalous one is lost to its payee."""
+
+    async def story(world: World) -> None:
+        await world.wallets["cleo"].withdraw(5_00)
+        world.cut_off()
+        image, chains = copy_of(world.devices["anna"])
+        await world.pay("anna", "bert", 30_00)
+        restore(world.devices["anna"], image, chains)
+        world.wallets["anna"] = await restarted(world.devices["anna"])
+        await world.pay("anna", "cleo", 40_00)
+        world.reconnect()
+        await world.wallets["bert"].synchronise()
+        world.cut_off()
+        await world.pay("cleo", "bert", 43_00)
+        world.reconnect()
+        (problem,) = (await world.wallets["bert"].synchronise()).problems
+        balance = await world.wallets["bert"].balance()
+        void_minor = balance.held_minor - balance.spendable_minor
+        assert f": {void_minor // 100}.{void_minor % 100:02} received offline" in problem
+        assert void_minor in {38_00, 40_00}
+        await world.wallets["bert"].deposit(None)
+        assert (await world.wallets["bert"].balance()).held_minor == void_minor
+
+    scenario(story)
+
+
 def copy_of(device: Device) -> tuple[bytes, list[Row]]:
     """A chip's memory and its host's chains: what no honest chip lets anybody copy."""
     chains = device.store.run(lambda tx: tx.query("SELECT * FROM chains"))

@@ -26,7 +26,7 @@ from feiqian.outcomes import SUCCESSES, LocalProtocolError, Outcome, Refusal
 from feiqian.timing.moment import Moment
 from feiqian.wire.double_spending import HeldCompact, HeldList, check_chain_compactly
 from feiqian.wire.envelope import decode_message, encode_message
-from feiqian.wire.items import ReadItem, read_item
+from feiqian.wire.items import PaymentItem, ReadItem, read_item
 from feiqian.wire.payment import PaymentRequest
 from feiqian.wire.verification import (
     VERDICT,
@@ -75,6 +75,18 @@ class Judgement(Struct, frozen=True, array_like=True, forbid_unknown_fields=True
 
 
 @dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What the issuers say of a request, item by item."""
+
+    judgement: Judgement
+    """Of the whole: anomalous when one item is."""
+    void: tuple[PaymentItem, ...]
+    """The anomalous items; the others are worth what they say."""
+    renewals: tuple[bytes, ...]
+    """Of those others (not verified)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verifier:
     """What a payee checks with: whom it trusts, and the list it holds, if any."""
 
@@ -95,16 +107,25 @@ class Verifier:
         Raises `Refusal` when the answer decides nothing: malformed and its kin, bad_signature,
         wrong_session, unavailable when an issuer could not be asked.
         """
+        verdicts = self.verdicts(request, body)
+        return verdicts.judgement, () if verdicts.void else verdicts.renewals
+
+    def verdicts(self, request: PaymentRequest, body: bytes) -> Verdicts:
+        """The same for what was accepted before, where each item counts; errors likewise."""
         results = decode_message(body, VerificationResult).results
         if len(results) != len(request.items):
             raise Refusal(Outcome.WRONG_SESSION, "expected a result for each item")
         items = [read_item(self.trust.suite, item) for item in request.items]
         verdicts = [self._verdict(*pair) for pair in zip(items, results, strict=True)]
-        renewals = tuple(each.renewal for each in results if each.renewal is not None)
-        for outcome, detail in verdicts:
-            if outcome not in SUCCESSES:
-                return _judgement(Soundness.ANOMALOUS, outcome, detail, _BACK_END), ()
-        return _judgement(Soundness.SOUND, Outcome.ACCEPTED, "", _BACK_END), renewals
+        bad = [place for place, (outcome, _) in enumerate(verdicts) if outcome not in SUCCESSES]
+        judgement = _judgement(Soundness.SOUND, Outcome.ACCEPTED, "", _BACK_END)
+        if bad:
+            judgement = _judgement(Soundness.ANOMALOUS, *verdicts[bad[0]], _BACK_END)
+        return Verdicts(
+            judgement,
+            tuple(request.items[place] for place in bad),
+            tuple(each.renewal for each in results if each.renewal is not None),
+        )
 
     def _verdict(self, item: ReadItem, result: VerifiedItem) -> tuple[Outcome, str]:
         if result.verdict is None:

@@ -9,11 +9,13 @@ step may be cut off and done again.
 from dataclasses import dataclass
 
 from feiqian.crypto.cbor import VERSION
+from feiqian.crypto.suites import Suite
 from feiqian.money.amounts import format_amount
+from feiqian.money.transfer import parse_transfer
 from feiqian.outcomes import UNDECIDED, Refusal
 from feiqian.protocol.checks import paid_by, paying_transfers, sound_renewals
 from feiqian.protocol.effects import Finish, HandoverTaken
-from feiqian.protocol.verification import VERIFICATIONS_PATH, Judgement, Soundness, Verifier
+from feiqian.protocol.verification import VERIFICATIONS_PATH, Verdicts, Verifier
 from feiqian.wallet import taken
 from feiqian.wallet.holder import Holder
 from feiqian.wallet.listing import ListShelf
@@ -40,8 +42,8 @@ class Reconciliation:
     payments: Payments
     shelf: ListShelf
 
-    async def verify(self, accepted: HandoverTaken) -> Judgement:
-        """Have the issuers verify what our chip accepted on the word of a list; store what they say.
+    async def verify(self, accepted: HandoverTaken) -> Verdicts:
+        """Have the issuers verify what our chip accepted on the word of a list; keep what they say.
 
         Raises `Refusal` while nothing is decided.
         """
@@ -49,14 +51,14 @@ class Reconciliation:
         verifier = Verifier(around.trust, own.value.tier)
         url = around.trust.url(self.holder.institution) + VERIFICATIONS_PATH
         body = await around.courier.post(url, verifier.question(accepted.request))
-        judgement, renewals = verifier.by_back_end(accepted.request, body)
+        verdicts = verifier.verdicts(accepted.request, body)
         paid = paid_by(paying_transfers(around.trust.suite, accepted.request))
-        sound = sound_renewals(around.trust, renewals, paid, own.fingerprint)
+        sound = sound_renewals(around.trust, verdicts.renewals, paid, own.fingerprint)
         suite = around.trust.suite
         await around.store.write(
-            lambda tx: taken.keep_verdict(tx, suite, accepted, judgement, sound)
+            lambda tx: taken.keep_verdict(tx, suite, accepted.nonce, verdicts, sound)
         )
-        return judgement
+        return verdicts
 
     async def unverified(self) -> list[HandoverTaken]:
         """What is still to be verified."""
@@ -112,15 +114,12 @@ def _waits(finish: Finish) -> bool:
     return finish.outcome in UNDECIDED
 
 
-def tell_anomaly(accepted: HandoverTaken, judgement: Judgement) -> str:
-    """What the holder is told of an accepted payment that turned out to be worthless."""
-    amount = format_amount(accepted.amount_minor)
+def tell_anomaly(suite: Suite, accepted: HandoverTaken, verdicts: Verdicts) -> str:
+    """What the holder is told of an accepted payment of which something turned out worthless."""
+    paying = [parse_transfer(suite, item.transfers[-1]) for item in verdicts.void]
+    amount = format_amount(sum(transfer.value.amount_minor for transfer in paying))
+    judgement = verdicts.judgement
     return (
         f"{judgement.outcome}: {amount} received offline from {accepted.payer} is anomalous and will"
         f" not be credited: {judgement.detail}"
     )
-
-
-def is_anomalous(judgement: Judgement) -> bool:
-    """Whether value that was accepted is worth nothing."""
-    return judgement.soundness is Soundness.ANOMALOUS

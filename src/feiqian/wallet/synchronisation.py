@@ -21,7 +21,7 @@ from feiqian.wallet.holder import Holder
 from feiqian.wallet.listing import ListShelf
 from feiqian.wallet.loading import fetch, fetch_and_load, load_kept
 from feiqian.wallet.payments import Payments, is_pending
-from feiqian.wallet.reconciliation import Reconciliation, is_anomalous, tell_anomaly
+from feiqian.wallet.reconciliation import Reconciliation, tell_anomaly
 from feiqian.wallet.session_rows import Stage
 from feiqian.wire.requests import MAX_LISTED, Action, TransfersBody, TransfersResult
 
@@ -94,13 +94,14 @@ class Synchronisation:
     async def _verify_received(self) -> None:
         for taken in await self._offline.unverified():
             try:
-                judgement = await self._offline.verify(taken)
+                verdicts = await self._offline.verify(taken)
             except Refusal as refusal:
                 self._problems.append(str(refusal))
                 continue
             self._settled += 1
-            if is_anomalous(judgement):
-                self._problems.append(tell_anomaly(taken, judgement))
+            if verdicts.void:
+                suite = self._holder.around.trust.suite
+                self._problems.append(tell_anomaly(suite, taken, verdicts))
 
     async def _accept_handovers(self) -> None:
         for handover in await self._payments.handovers():

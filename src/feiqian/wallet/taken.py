@@ -18,7 +18,7 @@ from feiqian.ports import Row, Transaction
 from feiqian.protocol.effects import HandoverTaken, JudgementMade, PaymentAccepted
 from feiqian.protocol.payee import EarlierSession
 from feiqian.protocol.payment import Role
-from feiqian.protocol.verification import Judgement, Soundness
+from feiqian.protocol.verification import Verdicts
 from feiqian.wallet import holdings
 from feiqian.wallet.session_rows import (
     Stage,
@@ -95,17 +95,17 @@ def keep_acceptance(tx: Transaction, suite: Suite, record: PaymentAccepted, now_
 def keep_verdict(
     tx: Transaction,
     suite: Suite,
-    taken: HandoverTaken,
-    judgement: Judgement,
+    nonce: bytes,
+    verdicts: Verdicts,
     renewals: Sequence[bytes],
 ) -> None:
-    """What the issuers said of what was accepted on the word of a list (D-12)."""
-    anomalous = judgement.soundness is Soundness.ANOMALOUS
-    standing = Verification.ANOMALOUS if anomalous else Verification.VERIFIED
-    set_columns(tx, taken.nonce, verification=standing, judgement=cbor.encode(judgement))
-    if anomalous:
-        paying = [item.transfers[-1] for item in taken.request.items]
-        holdings.set_aside(tx, paying, taken.nonce)
+    """What the issuers said of what was accepted on the word of a list (D-12).
+
+    What is void is set aside; the rest of the same payment is worth what it says.
+    """
+    standing = Verification.ANOMALOUS if verdicts.void else Verification.VERIFIED
+    set_columns(tx, nonce, verification=standing, judgement=cbor.encode(verdicts.judgement))
+    holdings.set_aside(tx, [item.transfers[-1] for item in verdicts.void], nonce)
     for raw in renewals:
         holdings.renew(tx, suite, raw)
 
