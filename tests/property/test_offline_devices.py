@@ -6,7 +6,7 @@ Steps are fewer, for each runs through a real session over a link.
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import Refusal
+from feiqian.ports import Row
 from feiqian.testing.audit.auditor import audit
 from feiqian.testing.links import linked_pair
 from feiqian.testing.network import DEFAULT_OPENING_MINOR, SimulatedNetwork, url_of
@@ -60,7 +61,7 @@ class Lives:
 
     network: SimulatedNetwork
     devices: dict[str, Device]
-    past: tuple = field(default=())
+    past: tuple[bytes, list[Row]] | None = None
 
     @classmethod
     async def create(cls):
@@ -94,6 +95,7 @@ class Lives:
 
     async def spend_past(self, payee, amount_minor):
         """The rogue pays from a memory that it has paid from before."""
+        assert self.past is not None
         restore(self.devices[ROGUE], *self.past)
         await self.pay(ROGUE, payee, amount_minor, Intake.OFFLINE, None)
 

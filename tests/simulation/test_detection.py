@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from bench import detection
 from feiqian.testing.audit.auditor import audit
 from feiqian.testing.network_evidence import evidence_of
 from feiqian.testing.population import Fate, Parameters, Population
+from tools import draw_detection
 
 SMALL = Parameters(
     wallets=20, rogue_percent=10, connections_per_week=7, payments_per_day=4, days=3, seed=7
@@ -55,3 +57,12 @@ def test_what_nobody_has_shown_to_its_issuer_is_not_found():
 def test_the_same_seed_lives_the_same_life(lived):
     """Signatures differ from run to run, what happens does not."""
     assert asyncio.run(live(SMALL))[1] == lived[1]
+
+
+def test_the_published_page_is_of_this_benchmark():
+    """Its plot has a line for each way of connecting, and in its last column nothing stayed hidden."""
+    rows = [line for line in draw_detection.PAGE.read_text("utf-8").splitlines() if "|" in line]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+    assert [row[0] for row in cells] == list(detection.RUNS)
+    assert {row[-1] for row in cells} == {"0"}
+    assert draw_detection.PLOT.read_text("utf-8").count("connections a week") == 4
