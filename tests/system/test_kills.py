@@ -12,15 +12,18 @@ import os
 import random
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
+from click.testing import CliRunner
 
 from feiqian.adapters.operator_client import OperatorClient
 from feiqian.apps import network as networks
+from feiqian.apps.cli import main
 from feiqian.apps.cli_audit import evidence_in
 from feiqian.apps.configuration import InstitutionConfig, load, read_secret
 from feiqian.apps.output import EXIT_UNDECIDED
@@ -46,10 +49,11 @@ MOST_REQUESTS_BETWEEN = 60
 AUDIT_EVERY = 10
 ISSUANCE_MINOR = 1_000_000_00
 OPENING_MINOR = 1_000_00
+PIN = "1234"
 WITHDRAWN = "300.00"
 MOST_ROUNDS = 4 * WALLET_KILLS
-LATEST_KILL_S = 0.15
-"""A payment by the command line takes about half as long, once its wallets have met."""
+UNDISTURBED = 2
+"""Payments that nobody is killed in, to see how long one takes here and now."""
 ENDS_WITHIN_S = 60
 MEETS_WITHIN_S = 2
 """How long one side may wait for the other; then it is killed, too."""
@@ -85,7 +89,7 @@ class Holder:
         """A command that speaks to people."""
         return subprocess.Popen(
             [*WALLET, arguments[0], "--wallet", str(self.folder), *arguments[1:]],
-            env={**os.environ, "FEIQIAN_PIN": "1234"},
+            env={**os.environ, "FEIQIAN_PIN": PIN},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,15 +97,14 @@ class Holder:
         )
 
     def run(self, *arguments: str) -> dict[str, Any]:
-        """A command that must succeed; its document."""
-        return self.ended(self.start(*arguments, "--json"))
+        """The document of a command that must succeed, or at least be undecided; not to be killed.
 
-    @staticmethod
-    def ended(process: "subprocess.Popen[str]") -> dict[str, Any]:
-        """The document of a command that must succeed, or at least be undecided."""
-        output, errors = process.communicate(timeout=ENDS_WITHIN_S)
-        assert process.returncode in (0, EXIT_UNDECIDED), output + errors
-        document: dict[str, Any] = json.loads(output)
+        It runs in this process, where nothing has to be loaded first.
+        """
+        command = ["wallet", arguments[0], "--wallet", str(self.folder), *arguments[1:], "--json"]
+        result = CliRunner(env={"FEIQIAN_PIN": PIN}).invoke(main, command)
+        assert result.exit_code in (0, EXIT_UNDECIDED), result.output
+        document: dict[str, Any] = json.loads(result.stdout)
         return document
 
 
@@ -153,9 +156,8 @@ def heard(process: "subprocess.Popen[str]", words: str) -> str:
 
 
 def synchronise(holders: list[Holder]) -> list[dict[str, Any]]:
-    """Everybody's report, all at the same time."""
-    started = [holder.start("sync", "--json") for holder in holders]
-    return [Holder.ended(process) for process in started]
+    """Everybody's report, one after the other."""
+    return [holder.run("sync") for holder in holders]
 
 
 async def settle(folder: Path) -> None:
@@ -230,10 +232,22 @@ async def storm_of_servers(folder: Path, storm: Storm, rng: random.Random) -> Tr
     return traffic
 
 
+def undisturbed(payer: Holder, payee: Holder, rng: random.Random) -> float:
+    """How long a payment takes by the command line, once the two have met."""
+    meeting = Meeting(payer, payee, rng)
+    met_s = time.monotonic()
+    for process in (meeting.payer, meeting.payee):
+        process.communicate(timeout=ENDS_WITHIN_S)
+        assert process.returncode == 0
+    return time.monotonic() - met_s
+
+
 def storm_of_wallets(
     folder: Path, storm: Storm, holders: list[Holder], rng: random.Random
 ) -> tuple[int, int]:
     """Holders pay each other and are killed in it, sometimes together with a server."""
+    payer, payee = holders
+    longest_s = max(undisturbed(payer, payee, rng) for _ in range(UNDISTURBED))
     kills = taken_up = 0
     for _ in range(MOST_ROUNDS):
         if kills >= WALLET_KILLS:
@@ -243,7 +257,7 @@ def storm_of_wallets(
         if rng.random() < 0.3:
             storm.kill(rng.choice(CODES))
         victim = rng.choice([meeting.payer, meeting.payee])
-        kills += meeting.kill(victim, rng.uniform(0, LATEST_KILL_S)) + meeting.end()
+        kills += meeting.kill(victim, rng.uniform(0, longest_s)) + meeting.end()
         networks.up(folder)
         reports = synchronise(rng.sample(holders, 2))
         taken_up += sum(report["settled"] + report["pending"] for report in reports)
