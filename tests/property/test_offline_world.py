@@ -18,7 +18,7 @@ from feiqian.testing.offline_promises import Promises
 from feiqian.testing.offline_world import CODES, HONEST, Fault, OfflineWorld
 
 STEPS = 250
-HISTORIES = 84
+HISTORIES = 96
 LEAST_STEPS = 20_000
 AUDIT_EVERY = 125
 ROGUES = 4
