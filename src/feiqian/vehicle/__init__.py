@@ -1,0 +1,1 @@
+"""The Internet of Vehicles: in-vehicle client, provider, management server and service entities."""
