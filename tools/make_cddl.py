@@ -19,7 +19,17 @@ from feiqian.crypto import cbor, certificates, trust
 from feiqian.crypto.signed import SignedKind
 from feiqian.money import currency, double_spending, transfer
 from feiqian.timing import moment
-from feiqian.wire import cashing, evidence, items, payment, requests, verification
+from feiqian.wire import (
+    cashing,
+    evidence,
+    items,
+    payment,
+    platform_requests,
+    request_envelope,
+    synchronisation,
+    verification,
+    wallet_requests,
+)
 from feiqian.wire import double_spending as listing
 from feiqian.wire.envelope import message_kind
 
@@ -34,7 +44,10 @@ MODULES: tuple[ModuleType, ...] = (
     items,
     payment,
     cashing,
-    requests,
+    request_envelope,
+    synchronisation,
+    wallet_requests,
+    platform_requests,
     evidence,
     verification,
     double_spending,

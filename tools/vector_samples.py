@@ -20,9 +20,20 @@ from feiqian.money.double_spending import Changes, Offender, empty_list, pack_en
 from feiqian.money.transfer import TRANSFER, Acceptor, SignedTransfer, Transfer, parse_transfer
 from feiqian.outcomes import Outcome
 from feiqian.timing.moment import Moment
-from feiqian.wire import cashing, evidence, items, payment, requests, verification
+from feiqian.wire import (
+    cashing,
+    evidence,
+    items,
+    payment,
+    platform_requests,
+    request_envelope,
+    synchronisation,
+    verification,
+    wallet_requests,
+)
 from feiqian.wire import double_spending as listing
 from feiqian.wire.envelope import encode_message
+from feiqian.wire.request_envelope import Action
 
 V = cbor.VERSION
 NOW_MS = 1_790_000_000_000
@@ -261,53 +272,53 @@ def _cashing(to: Samples) -> None:
 def _wallet_requests(to: Samples) -> None:
     items, renewals = (_item(to, full=True),), (to.raw("renewal"),)
     paid = _transfer(to, "transfer_with_change").identifier
-    standing = requests.TransferStanding(paid, Outcome.ACCEPTED, "B", to.raw("renewal"))
-    synchronisation = requests.Synchronisation(V, "A-7K2Q9D4M", Moment(NOW_MS, 250), 3)
-    to.sign("synchronisation", requests.SYNCHRONISATION, "institution_a", synchronisation)
+    standing = wallet_requests.TransferStanding(paid, Outcome.ACCEPTED, "B", to.raw("renewal"))
+    in_touch = synchronisation.Synchronisation(V, "A-7K2Q9D4M", Moment(NOW_MS, 250), 3)
+    to.sign("synchronisation", synchronisation.SYNCHRONISATION, "institution_a", in_touch)
     letter = encode_message(payment.PaymentRequest(NONCE, items))
     bodies = {
-        requests.Action.OPEN: requests.OpenBody(V, to.keys["payer"].public, 2),
-        requests.Action.WITHDRAW: requests.WithdrawBody(V, 100_00),
-        requests.Action.DEPOSIT: requests.RedeemBody(V, items),
-        requests.Action.CONVERT: requests.RedeemBody(V, items),
-        requests.Action.ISSUED: requests.IssuedBody(V, 2),
-        requests.Action.TRANSFERS: requests.TransfersBody(V, (paid,)),
-        requests.Action.ACCOUNT: requests.EmptyBody(V),
-        requests.Action.SYNCHRONISE: requests.EmptyBody(V),
-        requests.Action.MAILBOX: requests.MailboxBody(V, (to.raw("receipt"),), (paid,)),
+        Action.OPEN: wallet_requests.OpenBody(V, to.keys["payer"].public, 2),
+        Action.WITHDRAW: wallet_requests.WithdrawBody(V, 100_00),
+        Action.DEPOSIT: wallet_requests.RedeemBody(V, items),
+        Action.CONVERT: wallet_requests.RedeemBody(V, items),
+        Action.ISSUED: wallet_requests.IssuedBody(V, 2),
+        Action.TRANSFERS: wallet_requests.TransfersBody(V, (paid,)),
+        Action.ACCOUNT: request_envelope.EmptyBody(V),
+        Action.SYNCHRONISE: request_envelope.EmptyBody(V),
+        Action.MAILBOX: wallet_requests.MailboxBody(V, (to.raw("receipt"),), (paid,)),
     }
     results = {
-        requests.Action.OPEN: requests.OpenResult(V, to.raw("payer_certificate"), "A-0001"),
-        requests.Action.WITHDRAW: requests.IssuedResult(V, (to.raw("currency"),)),
-        requests.Action.DEPOSIT: requests.DepositResult(V, 12_50, 912_50, renewals),
-        requests.Action.CONVERT: requests.ConvertResult(V, to.raw("second_currency"), renewals),
-        requests.Action.ISSUED: requests.IssuedResult(V, ()),
-        requests.Action.TRANSFERS: requests.TransfersResult(V, (standing,)),
-        requests.Action.ACCOUNT: requests.AccountResult(V, "A-0001", 900_00, 1),
-        requests.Action.SYNCHRONISE: requests.SynchroniseResult(V, to.raw("synchronisation")),
-        requests.Action.MAILBOX: requests.MailboxResult(V, (letter,)),
+        Action.OPEN: wallet_requests.OpenResult(V, to.raw("payer_certificate"), "A-0001"),
+        Action.WITHDRAW: wallet_requests.IssuedResult(V, (to.raw("currency"),)),
+        Action.DEPOSIT: wallet_requests.DepositResult(V, 12_50, 912_50, renewals),
+        Action.CONVERT: wallet_requests.ConvertResult(V, to.raw("second_currency"), renewals),
+        Action.ISSUED: wallet_requests.IssuedResult(V, ()),
+        Action.TRANSFERS: wallet_requests.TransfersResult(V, (standing,)),
+        Action.ACCOUNT: wallet_requests.AccountResult(V, "A-0001", 900_00, 1),
+        Action.SYNCHRONISE: wallet_requests.SynchroniseResult(V, to.raw("synchronisation")),
+        Action.MAILBOX: wallet_requests.MailboxResult(V, (letter,)),
     }
     for action, body in bodies.items():
-        sender = requests.NEW_WALLET if action is requests.Action.OPEN else "A-7K2Q9D4M"
-        _ask(to, requests.WALLET_REQUEST, ("payer", sender, "A"), action, body)
+        sender = request_envelope.NEW_WALLET if action is Action.OPEN else "A-7K2Q9D4M"
+        _ask(to, request_envelope.WALLET_REQUEST, ("payer", sender, "A"), action, body)
         _answer(to, "institution_a", action, results[action])
 
 
 def _platform_requests(to: Samples) -> None:
-    for action, sign in ((requests.Action.ISSUE, 1), (requests.Action.RETURN, -1)):
-        order = requests.IssuanceOrder(V, 1, "A", sign * 500_00, 500_00, NOW_MS)
+    for action, sign in ((Action.ISSUE, 1), (Action.RETURN, -1)):
+        order = platform_requests.IssuanceOrder(V, 1, "A", sign * 500_00, 500_00, NOW_MS)
         name = f"{action}_order"
-        to.sign(name, requests.ISSUANCE_ORDER, "platform", order)
-        _ask_platform(to, action, requests.IssueBody(V, 500_00))
-        _answer(to, "platform", action, requests.IssueResult(V, to.raw(name)))
-    claim = requests.SettledClaim("B", Outcome.ACCEPTED, "", 12_50, 12_50)
+        to.sign(name, platform_requests.ISSUANCE_ORDER, "platform", order)
+        _ask_platform(to, action, platform_requests.IssueBody(V, 500_00))
+        _answer(to, "platform", action, platform_requests.IssueResult(V, to.raw(name)))
+    claim = platform_requests.SettledClaim("B", Outcome.ACCEPTED, "", 12_50, 12_50)
     statements = (to.raw("obligation_statement"),)
-    _ask_platform(to, requests.Action.SETTLE, requests.SettleBody(V, statements))
-    _answer(to, "platform", requests.Action.SETTLE, requests.SettleResult(V, (claim,)))
-    _ask_platform(to, requests.Action.POSITION, requests.EmptyBody(V))
-    settled = (requests.SettledPair("B", "A", 12_50),)
-    position = requests.PositionResult(V, 1_000_00, 500_00, 12_50, 0, settled)
-    _answer(to, "platform", requests.Action.POSITION, position)
+    _ask_platform(to, Action.SETTLE, platform_requests.SettleBody(V, statements))
+    _answer(to, "platform", Action.SETTLE, platform_requests.SettleResult(V, (claim,)))
+    _ask_platform(to, Action.POSITION, request_envelope.EmptyBody(V))
+    settled = (platform_requests.SettledPair("B", "A", 12_50),)
+    position = platform_requests.PositionResult(V, 1_000_00, 500_00, 12_50, 0, settled)
+    _answer(to, "platform", Action.POSITION, position)
 
 
 def _evidence(to: Samples) -> evidence.Evidence:
@@ -329,8 +340,8 @@ def _double_spending(to: Samples) -> None:
     """The double spend is reported, and version 2 of the list has it."""
     accused, recorded = _evidence(to), _transfer(to, "transfer_with_change").identifier
     encoded = to.body("evidence", accused)
-    _ask_platform(to, requests.Action.REPORT, requests.ReportBody(V, encoded, recorded))
-    _answer(to, "platform", requests.Action.REPORT, requests.ReportResult(V, 2))
+    _ask_platform(to, Action.REPORT, platform_requests.ReportBody(V, encoded, recorded))
+    _answer(to, "platform", Action.REPORT, platform_requests.ReportResult(V, 2))
 
     offender = Offender(to.fingerprint("payer"), "A-7K2Q9D4M", NOW_MS)
     entry = pack_entry(accused.consumed, recorded)
@@ -370,25 +381,25 @@ def _verification(to: Samples) -> None:
     to.message("verification_result", verification.VerificationResult((result,)))
 
 
-def _ask_platform(to: Samples, action: requests.Action, body: Struct) -> None:
+def _ask_platform(to: Samples, action: request_envelope.Action, body: Struct) -> None:
     route = ("institution_a", "A", PLATFORM)
-    _ask(to, requests.INSTITUTION_REQUEST, route, action, body)
+    _ask(to, request_envelope.INSTITUTION_REQUEST, route, action, body)
 
 
 def _ask(
     to: Samples,
     kind: SignedKind[Any],
     route: tuple[str, str, str],
-    action: requests.Action,
+    action: request_envelope.Action,
     body: Struct,
 ) -> None:
     signer, sender, addressee = route
     encoded = to.body(f"{action}_body", body)
-    request = requests.Request(V, REQUEST_ID, sender, addressee, NOW_MS, action, encoded)
+    request = request_envelope.Request(V, REQUEST_ID, sender, addressee, NOW_MS, action, encoded)
     to.sign(f"{action}_request", kind, signer, request)
 
 
-def _answer(to: Samples, signer: str, action: requests.Action, result: Struct) -> None:
+def _answer(to: Samples, signer: str, action: request_envelope.Action, result: Struct) -> None:
     encoded = to.body(f"{action}_result", result)
-    answer = requests.Answer(V, REQUEST_ID, Outcome.ACCEPTED, "", NOW_MS + 500, encoded)
-    to.sign(f"{action}_answer", requests.ANSWER, signer, answer)
+    answer = request_envelope.Answer(V, REQUEST_ID, Outcome.ACCEPTED, "", NOW_MS + 500, encoded)
+    to.sign(f"{action}_answer", request_envelope.ANSWER, signer, answer)

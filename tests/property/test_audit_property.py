@@ -22,7 +22,8 @@ from feiqian.testing.bare_wallets import BareWallet, bring, full_item, identifie
 from feiqian.testing.network import CENTRAL_URL, SimulatedNetwork, url_of
 from feiqian.testing.network_evidence import evidence_of
 from feiqian.wire.items import PaymentItem
-from feiqian.wire.requests import Action, ConvertResult, DepositResult, RedeemBody
+from feiqian.wire.request_envelope import Action
+from feiqian.wire.wallet_requests import ConvertResult, DepositResult, RedeemBody
 
 CODES = ("A", "B", "C")
 RESERVES_MINOR = 50_00

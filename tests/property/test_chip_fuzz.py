@@ -13,7 +13,7 @@ from feiqian.crypto.p256 import P256_SHA256
 from feiqian.testing.chip_conformance import Bench
 from feiqian.testing.chip_conformance.bench import NUMBER
 from feiqian.testing.chips import RemovableChip
-from feiqian.wire.requests import Action, Request
+from feiqian.wire.request_envelope import Action, Request
 
 FUZZ = settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -16,7 +16,17 @@ from feiqian.crypto import cbor, certificates, cose, trust
 from feiqian.crypto.cbor import VERSION
 from feiqian.money import currency, double_spending, transfer
 from feiqian.outcomes import Refusal
-from feiqian.wire import cashing, envelope, evidence, payment, requests, verification
+from feiqian.wire import (
+    cashing,
+    envelope,
+    evidence,
+    payment,
+    platform_requests,
+    request_envelope,
+    synchronisation,
+    verification,
+    wallet_requests,
+)
 from feiqian.wire import double_spending as listing
 from tests.golden import SUITE_NAMES, golden
 
@@ -28,7 +38,10 @@ MODULES = (
     transfer,
     payment,
     cashing,
-    requests,
+    request_envelope,
+    synchronisation,
+    wallet_requests,
+    platform_requests,
     evidence,
     verification,
     double_spending,

@@ -13,8 +13,10 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.bare_wallets import BareWallet, full_item
 from feiqian.testing.network import SimulatedNetwork, url_of
 from feiqian.wire.envelope import decode_message, encode_message
-from feiqian.wire.requests import Action, ReportBody, TransfersBody, TransfersResult
+from feiqian.wire.platform_requests import ReportBody
+from feiqian.wire.request_envelope import Action
 from feiqian.wire.verification import VERDICT, VerificationRequest, VerificationResult
+from feiqian.wire.wallet_requests import TransfersBody, TransfersResult
 
 
 @dataclass

@@ -15,7 +15,8 @@ from feiqian.testing.audit.auditor import audit
 from feiqian.testing.bare_wallets import BareWallet, bring, full_item, identifier_item
 from feiqian.testing.network import SimulatedNetwork, url_of
 from feiqian.testing.network_evidence import evidence_of
-from feiqian.wire.requests import Action, ConvertResult, DepositResult, RedeemBody
+from feiqian.wire.request_envelope import Action
+from feiqian.wire.wallet_requests import ConvertResult, DepositResult, RedeemBody
 
 IN_FLIGHT_MINOR = 700
 

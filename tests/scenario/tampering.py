@@ -7,7 +7,7 @@ it, stands in the `TAMPERINGS` of the modules beside this one, by whose files ar
 from feiqian.crypto.cbor import VERSION
 from feiqian.institution import books
 from feiqian.testing.network import key_of
-from feiqian.wire.requests import ISSUANCE_ORDER, IssuanceOrder
+from feiqian.wire.platform_requests import ISSUANCE_ORDER, IssuanceOrder
 
 
 def post(lived, debit, credit, amount_minor, party="A"):

@@ -11,7 +11,8 @@ from feiqian.central.schema import MIGRATIONS
 from feiqian.crypto.cbor import VERSION
 from feiqian.outcomes import Outcome
 from feiqian.testing.platform_world import SUITE, PlatformWorld
-from feiqian.wire.requests import Action, IssueBody
+from feiqian.wire.platform_requests import IssueBody
+from feiqian.wire.request_envelope import Action
 
 pytestmark = pytest.mark.feature("P-07")
 

@@ -8,16 +8,18 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.platform_world import SUITE, PlatformWorld, run
 from feiqian.timing.moment import Moment
-from feiqian.wire.requests import (
-    INSTITUTION_REQUEST,
+from feiqian.wire.platform_requests import (
     ISSUANCE_ORDER,
+    IssueBody,
+    IssueResult,
+    SettleBody,
+)
+from feiqian.wire.request_envelope import (
+    INSTITUTION_REQUEST,
     MAX_AGE_MS,
     MAX_REQUEST_BYTES,
     Action,
     EmptyBody,
-    IssueBody,
-    IssueResult,
-    SettleBody,
 )
 
 pytestmark = pytest.mark.feature("P-07")

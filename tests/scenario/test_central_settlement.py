@@ -8,7 +8,8 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.money.amounts import MAX_AMOUNT_MINOR
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.platform_world import PlatformWorld, run
-from feiqian.wire.requests import Action, IssueBody, IssueResult, SettledPair
+from feiqian.wire.platform_requests import IssueBody, IssueResult, SettledPair
+from feiqian.wire.request_envelope import Action
 
 MAX_STATEMENTS = 256
 

@@ -32,8 +32,9 @@ from feiqian.wire.double_spending import (
 )
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.evidence import verify_evidence
-from feiqian.wire.requests import Action, IssuedResult, WithdrawBody
+from feiqian.wire.request_envelope import Action
 from feiqian.wire.verification import VerificationResult, VerifiedItem
+from feiqian.wire.wallet_requests import IssuedResult, WithdrawBody
 from tests.scenario.fraud import Fraud, number_of, offline, take_renewal
 
 

@@ -15,15 +15,12 @@ from feiqian.testing.network import SimulatedNetwork, url_of
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.items import PaymentItem
 from feiqian.wire.payment import RECEIPT, MailboxAnswer, PaymentRequest, Receipt
-from feiqian.wire.requests import (
+from feiqian.wire.request_envelope import MAX_LISTED, Action, EmptyBody
+from feiqian.wire.synchronisation import SYNCHRONISATION, Synchronisation
+from feiqian.wire.wallet_requests import (
     MAX_LETTER_BYTES,
-    MAX_LISTED,
-    SYNCHRONISATION,
-    Action,
-    EmptyBody,
     MailboxBody,
     MailboxResult,
-    Synchronisation,
     SynchroniseResult,
 )
 

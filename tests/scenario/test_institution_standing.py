@@ -11,7 +11,8 @@ from feiqian.testing.audit.auditor import audit
 from feiqian.testing.bare_wallets import BareWallet, full_item
 from feiqian.testing.network import CENTRAL_URL, SimulatedNetwork
 from feiqian.testing.network_evidence import evidence_of
-from feiqian.wire.requests import Action, DepositResult, RedeemBody
+from feiqian.wire.request_envelope import Action
+from feiqian.wire.wallet_requests import DepositResult, RedeemBody
 from tests.scenario.lived_network import pay
 
 ISSUED_MINOR = 100_00

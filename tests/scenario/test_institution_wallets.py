@@ -13,14 +13,12 @@ from feiqian.money.transfer import Acceptor
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.bare_wallets import BareWallet, Holding, bring, full_item, identifier_item
 from feiqian.testing.network import DEFAULT_OPENING_MINOR, SimulatedNetwork
-from feiqian.wire.requests import (
-    MAX_AGE_MS,
+from feiqian.wire.platform_requests import IssueBody
+from feiqian.wire.request_envelope import MAX_AGE_MS, Action, EmptyBody
+from feiqian.wire.wallet_requests import (
     AccountResult,
-    Action,
     ConvertResult,
     DepositResult,
-    EmptyBody,
-    IssueBody,
     IssuedBody,
     IssuedResult,
     OpenBody,

@@ -26,12 +26,12 @@ from feiqian.crypto.certificates import PLATFORM
 from feiqian.crypto.p256 import P256_SHA256
 from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.wire.requests import (
+from feiqian.wire.platform_requests import IssueBody
+from feiqian.wire.request_envelope import (
     ANSWER,
     INSTITUTION_REQUEST,
     MAX_REQUEST_BYTES,
     Action,
-    IssueBody,
     Request,
 )
 

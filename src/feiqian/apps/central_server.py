@@ -43,7 +43,7 @@ from feiqian.central.platform import Platform
 from feiqian.central.schema import MIGRATIONS
 from feiqian.crypto.suite_names import suite_named
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
-from feiqian.wire.requests import MAX_REQUEST_BYTES
+from feiqian.wire.request_envelope import MAX_REQUEST_BYTES
 
 NAME = "platform"
 LIST_AGE_S = 10

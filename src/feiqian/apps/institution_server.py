@@ -34,8 +34,9 @@ from feiqian.ports import Library
 from feiqian.wire.cashing import MAX_CASH_BYTES
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
-from feiqian.wire.requests import MAX_LETTER_BYTES, MAX_REQUEST_BYTES
+from feiqian.wire.request_envelope import MAX_REQUEST_BYTES
 from feiqian.wire.verification import MAX_VERIFY_BYTES
+from feiqian.wire.wallet_requests import MAX_LETTER_BYTES
 
 DIRECTORY_FILE = "directory.cose"
 """The newest directory seen, so that an institution starts without the platform."""

@@ -14,7 +14,7 @@ from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Row, Transaction
 from feiqian.wire.cashing import OBLIGATION_STATEMENT, ObligationStatement
-from feiqian.wire.requests import SettledPair
+from feiqian.wire.platform_requests import SettledPair
 
 _SELECT = "SELECT debtor, creditor, claimed_total_minor, settled_total_minor FROM obligations"
 

@@ -15,7 +15,7 @@ from feiqian.central.ledger import Entry, EntryKind, balance_minor, issuance, mo
 from feiqian.crypto.cbor import VERSION
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.wire.requests import ISSUANCE_ORDER, IssuanceOrder, IssueResult
+from feiqian.wire.platform_requests import ISSUANCE_ORDER, IssuanceOrder, IssueResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from feiqian.money.double_spending import Changes, Offender, pack_entry
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Row, Transaction
 from feiqian.wire.evidence import Accusation, verify_evidence
-from feiqian.wire.requests import ReportBody, ReportResult
+from feiqian.wire.platform_requests import ReportBody, ReportResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,15 @@ from feiqian.money.amounts import MAX_AMOUNT_MINOR
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.timing.moment import Moment
-from feiqian.wire.requests import (
+from feiqian.wire.platform_requests import (
+    IssueBody,
+    PositionResult,
+    ReportBody,
+    SettleBody,
+    SettledClaim,
+    SettleResult,
+)
+from feiqian.wire.request_envelope import (
     ANSWER,
     INSTITUTION_REQUEST,
     MAX_AGE_MS,
@@ -36,13 +44,7 @@ from feiqian.wire.requests import (
     Action,
     Answer,
     EmptyBody,
-    IssueBody,
-    PositionResult,
-    ReportBody,
     Request,
-    SettleBody,
-    SettledClaim,
-    SettleResult,
 )
 
 Body = IssueBody | SettleBody | EmptyBody | ReportBody

@@ -16,7 +16,7 @@ from feiqian.central.ledger import Entry, EntryKind, Posting, balance_minor, iss
 from feiqian.central.netting import Claim, covered_claims, net_positions
 from feiqian.outcomes import Outcome
 from feiqian.ports import Transaction
-from feiqian.wire.requests import SettledClaim
+from feiqian.wire.platform_requests import SettledClaim
 
 _MODE = "settlement_mode"
 """The name of the mode among the settings."""

@@ -18,7 +18,7 @@ from feiqian.money.transfer import Acceptor, Nonce
 from feiqian.timing.moment import Moment
 from feiqian.wire.items import MAX_ITEMS, RawCertificate, RawCurrency, RawTransfer
 from feiqian.wire.payment import RawOffer, RawReceipt
-from feiqian.wire.requests import RawSynchronisation
+from feiqian.wire.synchronisation import RawSynchronisation
 
 AID = bytes.fromhex("F0464549514941 4E01".replace(" ", ""))
 """The applet's identifier: proprietary (F0), FEIQIAN, 01."""
@@ -347,13 +347,13 @@ class Synchronise(Command, frozen=True, kw_only=True):
 
 
 class SignedRequestAnswer(_Data, frozen=True, kw_only=True):
-    """The request as a COSE_Sign1 of kind `wire.requests.WALLET_REQUEST`."""
+    """The request as a COSE_Sign1 of kind `wire.request_envelope.WALLET_REQUEST`."""
 
     signed: bytes
 
 
 class SignRequest(Command, frozen=True, kw_only=True):
-    """Sign the payload of a `wire.requests.Request` (deterministic CBOR)."""
+    """Sign the payload of a `wire.request_envelope.Request` (deterministic CBOR)."""
 
     INSTRUCTION: ClassVar = Instruction.SIGN_REQUEST
     ANSWER: ClassVar = SignedRequestAnswer

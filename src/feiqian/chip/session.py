@@ -142,5 +142,5 @@ class ChipSession:
         return self._ask(export, commands.TransfersAnswer).transfers
 
     def sign_request(self, payload: bytes) -> bytes:
-        """The request as a COSE_Sign1 of kind `wire.requests.WALLET_REQUEST`."""
+        """The request as a COSE_Sign1 of kind `wire.request_envelope.WALLET_REQUEST`."""
         return self._ask(commands.SignRequest(payload=payload), commands.SignedRequestAnswer).signed

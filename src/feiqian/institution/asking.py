@@ -13,12 +13,12 @@ from feiqian.institution import books
 from feiqian.institution.office import Office
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.wire.requests import (
+from feiqian.wire.platform_requests import IssueBody
+from feiqian.wire.request_envelope import (
     ANSWER,
     INSTITUTION_REQUEST,
     MAX_BODY_BYTES,
     Action,
-    IssueBody,
     Request,
 )
 

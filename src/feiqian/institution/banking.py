@@ -24,7 +24,7 @@ from feiqian.money.limits import check_holding, limits_of
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.wire.items import CheckedItem
-from feiqian.wire.requests import (
+from feiqian.wire.wallet_requests import (
     ConvertResult,
     DepositResult,
     IssuedResult,

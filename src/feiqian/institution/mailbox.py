@@ -17,13 +17,8 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.payment import RECEIPT, MailboxAnswer, PaymentRequest
-from feiqian.wire.requests import (
-    MAX_BODY_BYTES,
-    MAX_LETTER_BYTES,
-    MAX_LISTED,
-    MailboxBody,
-    MailboxResult,
-)
+from feiqian.wire.request_envelope import MAX_BODY_BYTES, MAX_LISTED
+from feiqian.wire.wallet_requests import MAX_LETTER_BYTES, MailboxBody, MailboxResult
 
 MAX_LETTERS = 64
 """Requests that wait for one wallet."""

@@ -12,7 +12,8 @@ from feiqian.institution import asking, conflicts
 from feiqian.institution.conflicts import Unreported
 from feiqian.institution.office import Office
 from feiqian.outcomes import Refusal
-from feiqian.wire.requests import MAX_BODY_BYTES, Action, ReportBody, ReportResult
+from feiqian.wire.platform_requests import ReportBody, ReportResult
+from feiqian.wire.request_envelope import MAX_BODY_BYTES, Action
 
 MAX_REPORTED = 100
 """Most reports in one go."""

@@ -23,23 +23,25 @@ from feiqian.institution.synchronising import synchronise
 from feiqian.institution.wallets import Wallet
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.wire.requests import (
+from feiqian.wire.request_envelope import (
     ANSWER,
     MAX_AGE_MS,
     MAX_BODY_BYTES,
     MAX_LISTED,
     NEW_WALLET,
     WALLET_REQUEST,
-    AccountResult,
     Action,
     Answer,
     EmptyBody,
+    Request,
+)
+from feiqian.wire.wallet_requests import (
+    AccountResult,
     IssuedBody,
     IssuedResult,
     MailboxBody,
     OpenBody,
     RedeemBody,
-    Request,
     TransfersBody,
     TransfersResult,
     TransferStanding,

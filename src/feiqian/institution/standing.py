@@ -11,11 +11,8 @@ from feiqian.institution import asking, books
 from feiqian.institution.office import Office
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.wire.requests import (
+from feiqian.wire.platform_requests import (
     ISSUANCE_ORDER,
-    MAX_BODY_BYTES,
-    Action,
-    EmptyBody,
     IssuanceOrder,
     IssueBody,
     IssueResult,
@@ -24,6 +21,7 @@ from feiqian.wire.requests import (
     SettledPair,
     SettleResult,
 )
+from feiqian.wire.request_envelope import MAX_BODY_BYTES, Action, EmptyBody
 
 
 async def order_issuance(office: Office, key: str, amount_minor: int) -> IssuanceOrder:

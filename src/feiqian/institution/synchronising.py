@@ -5,7 +5,8 @@ from feiqian.institution import wallets
 from feiqian.institution.office import Office
 from feiqian.institution.wallets import Wallet
 from feiqian.ports import Transaction
-from feiqian.wire.requests import SYNCHRONISATION, Synchronisation, SynchroniseResult
+from feiqian.wire.synchronisation import SYNCHRONISATION, Synchronisation
+from feiqian.wire.wallet_requests import SynchroniseResult
 
 
 def synchronise(tx: Transaction, office: Office, wallet: Wallet) -> SynchroniseResult:

@@ -14,7 +14,7 @@ from feiqian.institution.office import Office
 from feiqian.money.limits import ANONYMOUS_TIER, limits_of
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.wire.requests import OpenBody, OpenResult
+from feiqian.wire.wallet_requests import OpenBody, OpenResult
 
 CERTIFICATE_LIFE_MS = 5 * 365 * 24 * 3600 * 1000
 CLOCK_SKEW_MS = 10 * 60 * 1000

@@ -11,7 +11,7 @@ from msgspec import Struct
 from feiqian.crypto import cbor
 from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
-from feiqian.wire.requests import ANSWER, MAX_BODY_BYTES
+from feiqian.wire.request_envelope import ANSWER, MAX_BODY_BYTES
 
 S = TypeVar("S", bound=Struct)
 

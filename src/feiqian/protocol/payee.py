@@ -56,7 +56,8 @@ from feiqian.wire.payment import (
     PaymentResult,
     Refused,
 )
-from feiqian.wire.requests import Action, IssuedBody, IssuedResult, Request
+from feiqian.wire.request_envelope import Action, Request
+from feiqian.wire.wallet_requests import IssuedBody, IssuedResult
 
 
 @dataclass(frozen=True, slots=True)

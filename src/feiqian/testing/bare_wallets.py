@@ -25,16 +25,18 @@ from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.items import PaymentItem
 from feiqian.wire.payment import PaymentRequest, PaymentResult
-from feiqian.wire.requests import (
+from feiqian.wire.request_envelope import (
     ANSWER,
     MAX_BODY_BYTES,
     NEW_WALLET,
     WALLET_REQUEST,
     Action,
+    Request,
+)
+from feiqian.wire.wallet_requests import (
     IssuedResult,
     OpenBody,
     OpenResult,
-    Request,
     WithdrawBody,
 )
 

@@ -43,8 +43,9 @@ from feiqian.wire.payment import (
     PaymentResult,
     Receipt,
 )
-from feiqian.wire.requests import ANSWER, Answer, IssuedResult
+from feiqian.wire.request_envelope import ANSWER, Answer
 from feiqian.wire.verification import VERDICT, Verdict, VerificationResult, VerifiedItem
+from feiqian.wire.wallet_requests import IssuedResult
 
 NOW = Moment(NOW_MS, 500)
 NONCE = b"N" * 16

@@ -23,18 +23,20 @@ from feiqian.crypto.suites import PrivateKey
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.timing.moment import Moment
 from feiqian.wire.cashing import OBLIGATION_STATEMENT, ObligationStatement
-from feiqian.wire.requests import (
+from feiqian.wire.platform_requests import (
+    IssueBody,
+    IssueResult,
+    PositionResult,
+    SettleBody,
+    SettleResult,
+)
+from feiqian.wire.request_envelope import (
     ANSWER,
     INSTITUTION_REQUEST,
     Action,
     Answer,
     EmptyBody,
-    IssueBody,
-    IssueResult,
-    PositionResult,
     Request,
-    SettleBody,
-    SettleResult,
 )
 
 START_MS = 1_800_000_000_000

@@ -36,25 +36,27 @@ from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.evidence import Accusation, verify_evidence
 from feiqian.wire.items import MAX_ITEMS, PaymentItem
 from feiqian.wire.payment import PaymentRequest
-from feiqian.wire.requests import (
+from feiqian.wire.request_envelope import (
     ANSWER,
     MAX_BODY_BYTES,
     NEW_WALLET,
     Action,
-    DepositResult,
-    IssuedBody,
-    IssuedResult,
-    OpenBody,
-    OpenResult,
-    RedeemBody,
     Request,
-    WithdrawBody,
 )
 from feiqian.wire.verification import (
     VERDICT,
     VerificationRequest,
     VerificationResult,
     VerifiedItem,
+)
+from feiqian.wire.wallet_requests import (
+    DepositResult,
+    IssuedBody,
+    IssuedResult,
+    OpenBody,
+    OpenResult,
+    RedeemBody,
+    WithdrawBody,
 )
 
 NONCE_BYTES = 16

@@ -17,7 +17,13 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.bare_wallets import BareWallet, full_item, identifier_item, present
 from feiqian.wire.payment import PaymentResult
-from feiqian.wire.requests import Action, DepositResult, IssuedResult, RedeemBody, WithdrawBody
+from feiqian.wire.request_envelope import Action
+from feiqian.wire.wallet_requests import (
+    DepositResult,
+    IssuedResult,
+    RedeemBody,
+    WithdrawBody,
+)
 
 T = TypeVar("T")
 

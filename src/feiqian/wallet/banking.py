@@ -21,10 +21,8 @@ from feiqian.wallet.holder import Holder
 from feiqian.wallet.loading import load_all
 from feiqian.wallet.selection import select
 from feiqian.wire.items import MAX_ITEMS
-from feiqian.wire.requests import (
-    MAX_BODY_BYTES,
-    WALLET_REQUEST,
-    Action,
+from feiqian.wire.request_envelope import MAX_BODY_BYTES, WALLET_REQUEST, Action
+from feiqian.wire.wallet_requests import (
     ConvertResult,
     DepositResult,
     IssuedResult,

@@ -11,7 +11,7 @@ from enum import StrEnum
 from feiqian.chip.commands import Export
 from feiqian.crypto import cbor
 from feiqian.ports import Transaction
-from feiqian.wire.requests import MAX_BODY_BYTES, Action
+from feiqian.wire.request_envelope import MAX_BODY_BYTES, Action
 
 
 class ErrandStage(StrEnum):

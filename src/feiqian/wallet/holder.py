@@ -15,7 +15,7 @@ from feiqian.protocol.answers import REQUESTS_PATH, read_answer
 from feiqian.protocol.chain import Chain
 from feiqian.wallet import holdings
 from feiqian.wallet.sessions import Journal
-from feiqian.wire.requests import Action, Request
+from feiqian.wire.request_envelope import Action, Request
 
 S = TypeVar("S", bound=Struct)
 

@@ -9,7 +9,8 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.checks import check_issued
 from feiqian.wallet import holdings
 from feiqian.wallet.holder import Holder
-from feiqian.wire.requests import MAX_LISTED, Action, IssuedBody, IssuedResult
+from feiqian.wire.request_envelope import MAX_LISTED, Action
+from feiqian.wire.wallet_requests import IssuedBody, IssuedResult
 
 MAX_PAGES = 1_024
 """Most pages of issued currencies that are fetched at once."""

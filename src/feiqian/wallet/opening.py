@@ -14,14 +14,13 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.protocol.answers import REQUESTS_PATH, read_answer
 from feiqian.wallet.holder import KEY_BYTES, Holder, Surroundings
-from feiqian.wire.requests import (
+from feiqian.wire.request_envelope import (
     NEW_WALLET,
     WALLET_REQUEST,
     Action,
-    OpenBody,
-    OpenResult,
     Request,
 )
+from feiqian.wire.wallet_requests import OpenBody, OpenResult
 
 _OPENING, _CERTIFICATE, _ACCOUNT, _DIRECTORY = "opening", "certificate", "account", "directory"
 

@@ -22,13 +22,8 @@ from feiqian.wallet.listing import ListShelf
 from feiqian.wallet.payments import Payments
 from feiqian.wire.envelope import decode_message
 from feiqian.wire.payment import PaymentRequest
-from feiqian.wire.requests import (
-    Action,
-    EmptyBody,
-    MailboxBody,
-    MailboxResult,
-    SynchroniseResult,
-)
+from feiqian.wire.request_envelope import Action, EmptyBody
+from feiqian.wire.wallet_requests import MailboxBody, MailboxResult, SynchroniseResult
 
 MAX_ROUNDS = 16
 """Most times that the mailbox is emptied in one run."""

@@ -23,7 +23,8 @@ from feiqian.wallet.loading import fetch, fetch_and_load, load_kept
 from feiqian.wallet.payments import Payments, is_pending
 from feiqian.wallet.reconciliation import Reconciliation, tell_anomaly
 from feiqian.wallet.session_rows import Stage
-from feiqian.wire.requests import MAX_LISTED, Action, TransfersBody, TransfersResult
+from feiqian.wire.request_envelope import MAX_LISTED, Action
+from feiqian.wire.wallet_requests import TransfersBody, TransfersResult
 
 
 class SyncReport(Struct, frozen=True):

@@ -18,7 +18,8 @@ from feiqian.wallet.holder import Holder
 from feiqian.wallet.listing import ListShelf
 from feiqian.wallet.payments import Approval, Intake, Payments, always
 from feiqian.wallet.synchronisation import Synchronisation, SyncReport
-from feiqian.wire.requests import AccountResult, Action, EmptyBody
+from feiqian.wire.request_envelope import Action, EmptyBody
+from feiqian.wire.wallet_requests import AccountResult
 
 
 class Balance(Struct, frozen=True):

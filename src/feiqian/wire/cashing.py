@@ -17,7 +17,7 @@ from feiqian.money.identifiers import Identifier
 from feiqian.outcomes import Outcome
 from feiqian.wire.items import PaymentItem, RawCertificate, RawCurrency, RawTransfer
 from feiqian.wire.payment import Detail
-from feiqian.wire.requests import RequestId
+from feiqian.wire.request_envelope import RequestId
 
 MAX_CASHED = 256
 """Most transfers presented in one request."""

@@ -18,7 +18,7 @@ from feiqian.outcomes import Outcome
 from feiqian.wire.envelope import message
 from feiqian.wire.items import Items, PaymentItem, RawCurrency
 from feiqian.wire.payment import Detail
-from feiqian.wire.requests import RequestId
+from feiqian.wire.request_envelope import RequestId
 
 MAX_VERDICT_BYTES = 640
 MAX_VERIFIED = 64

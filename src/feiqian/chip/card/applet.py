@@ -51,7 +51,7 @@ from feiqian.chip.status_words import StatusError, StatusWord, word_of
 from feiqian.crypto import cbor
 from feiqian.crypto.suites import Suite
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.wire.requests import MAX_REQUEST_BYTES
+from feiqian.wire.request_envelope import MAX_REQUEST_BYTES
 
 _ANY = frozenset(LifeCycle)
 _STARTED = frozenset({LifeCycle.INITIALISED, LifeCycle.OPERATIONAL})

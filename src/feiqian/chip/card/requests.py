@@ -7,7 +7,12 @@ from feiqian.chip.card.purse import Card, Step
 from feiqian.chip.commands import LifeCycle, SignedRequestAnswer, SignRequest
 from feiqian.crypto import cbor, cose
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.wire.requests import MAX_REQUEST_BYTES, NEW_WALLET, WALLET_REQUEST, Request
+from feiqian.wire.request_envelope import (
+    MAX_REQUEST_BYTES,
+    NEW_WALLET,
+    WALLET_REQUEST,
+    Request,
+)
 
 
 def sign_request(card: Card, command: SignRequest) -> Step:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from feiqian.chip.card.purse import Card, Step
 from feiqian.chip.commands import Synchronise, SynchroniseAnswer
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.wire.requests import SYNCHRONISATION
+from feiqian.wire.synchronisation import SYNCHRONISATION
 
 
 def synchronise(card: Card, command: Synchronise) -> Step:

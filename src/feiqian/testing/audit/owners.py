@@ -16,7 +16,8 @@ from feiqian.testing.audit.evidence import Snapshot, align, first
 from feiqian.testing.audit.findings import Findings
 from feiqian.testing.audit.roots import read_value
 from feiqian.testing.audit.sums import Sums
-from feiqian.wire.requests import ANSWER, MAX_BODY_BYTES, IssuedResult
+from feiqian.wire.request_envelope import ANSWER, MAX_BODY_BYTES
+from feiqian.wire.wallet_requests import IssuedResult
 
 PAYMENT, CONVERT, DEPOSIT = 0, 1, 2
 """How a payment's row writes what the payee is to get."""

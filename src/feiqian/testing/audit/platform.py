@@ -13,7 +13,7 @@ from feiqian.testing.audit.checks import Check
 from feiqian.testing.audit.evidence import Snapshot, first
 from feiqian.testing.audit.findings import Findings
 from feiqian.wire.cashing import OBLIGATION_STATEMENT
-from feiqian.wire.requests import ISSUANCE_ORDER
+from feiqian.wire.platform_requests import ISSUANCE_ORDER
 
 PARTY = "platform"
 OUTSIDE = "outside"

@@ -13,7 +13,7 @@ from feiqian.testing.audit.evidence import Snapshot, first
 from feiqian.testing.audit.findings import Findings
 from feiqian.testing.audit.sums import Sums
 from feiqian.wire.cashing import OBLIGATION_STATEMENT
-from feiqian.wire.requests import ISSUANCE_ORDER
+from feiqian.wire.platform_requests import ISSUANCE_ORDER
 
 _ORDERS = "SELECT number, amount_minor, raw FROM issuance_orders ORDER BY number"
 _OBLIGATIONS = "SELECT creditor, owed_total_minor, settled_total_minor FROM obligations"

@@ -20,7 +20,7 @@ from feiqian.testing.chips import PIN, personalise
 from feiqian.testing.keys import NOW_MS, Party, TrustWorld
 from feiqian.timing.moment import Moment
 from feiqian.wire.payment import OFFER, Offer
-from feiqian.wire.requests import SYNCHRONISATION, Synchronisation
+from feiqian.wire.synchronisation import SYNCHRONISATION, Synchronisation
 
 NOW = Moment(NOW_MS, 1_000)
 LATER_MS = NOW_MS + 60_000

@@ -8,7 +8,12 @@ from feiqian.outcomes import Outcome
 from feiqian.testing.chip_conformance.bench import NUMBER, Bench, Chapter, refused
 from feiqian.testing.chips import PIN, PUK
 from feiqian.testing.keys import NOW_MS
-from feiqian.wire.requests import NEW_WALLET, WALLET_REQUEST, Action, Request
+from feiqian.wire.request_envelope import (
+    NEW_WALLET,
+    WALLET_REQUEST,
+    Action,
+    Request,
+)
 
 
 def _request(sender: str) -> bytes:
