@@ -74,6 +74,24 @@ class Outcome(StrEnum):
     STALE_LIST = "stale_list"
     """Without the back end, and without a list recent enough, nothing can be verified."""
 
+    # Positions ---------------------------------------------------------------------------------
+    INVALID_AREA = "invalid_area"
+    """The area of a service entity is no simple polygon and no disc, or beyond the limits."""
+    POSITION_OUT_OF_RANGE = "position_out_of_range"
+    """So near to a pole that distances are not reckoned there."""
+    POSITION_INACCURATE = "position_inaccurate"
+    """The circle in which the vehicle may stand is too wide, or is not known."""
+    POSITION_MOMENT_UNCERTAIN = "position_moment_uncertain"
+    """The moment of the position is known too badly to reckon speeds and stays with it."""
+    POSITION_STALE = "position_stale"
+    """The position is too old, or none came for too long."""
+    POSITION_FUTURE = "position_future"
+    """The position is of a moment that has certainly not come yet."""
+    POSITION_REPLAYED = "position_replayed"
+    """A position report of this number, or a later one, was already judged."""
+    POSITION_IMPLAUSIBLE = "position_implausible"
+    """No vehicle can have come there from where it was last, or no vehicle can be there at all."""
+
     # State of the managers ---------------------------------------------------------------------
     UNKNOWN_IDENTIFIER = "unknown_identifier"
     """The circulation identifier is not in this manager's digital currency record."""

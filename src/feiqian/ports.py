@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from feiqian.timing.moment import Moment
+from feiqian.wire.positions import Position
 
 T = TypeVar("T")
 
@@ -91,6 +92,22 @@ class Link(Protocol):
 
     async def close(self) -> None:
         """End the connection; closing twice is harmless."""
+        ...
+
+
+class PositionSource(Protocol):
+    """Where a vehicle learns its own position from (feature V-03)."""
+
+    async def position(self) -> Position:
+        """The next position, in the order of their moments; waits while none can be known.
+
+        `Refusal` unavailable when the source is lost or closed. In a tunnel there is nothing to
+        return: a source waits, it never repeats or extrapolates.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End; closing twice is harmless."""
         ...
 
 
