@@ -5,10 +5,12 @@ floor there is no clock, no chance and no I/O: time and randomness are arguments
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from feiqian.timing.moment import Moment
 from feiqian.wire.positions import Position
+from feiqian.wire.short_messages import ChannelClass, ShortMessage
 
 T = TypeVar("T")
 
@@ -108,6 +110,78 @@ class PositionSource(Protocol):
 
     async def close(self) -> None:
         """End; closing twice is harmless."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as it came out of a bus: what the bus says of it, and its bytes."""
+
+    sender: str
+    """The member that sent it, if the bus is honest."""
+    kind: str
+    payload: bytes
+
+
+class MessageBus(Protocol):
+    """One member's access to a message bus: messages to named members, each into an inbox.
+
+    A message that was published is delivered at least once, unless the recipient stays away too
+    long or leaves too many waiting; the same may come twice, late or in another order. A bus is not
+    trusted: whatever matters in a payload is signed. Reconnecting is the bus's business. Names,
+    kinds and sizes are bounded by `wire.bus_topics` and `wire.envelope`.
+    """
+
+    async def publish(self, recipient: str, kind: str, payload: bytes) -> None:
+        """Hand over one message; it has left once this returns.
+
+        Raises `Refusal`: malformed (a name or kind), too_large, unavailable (no such recipient, or
+        the bus is out of reach), busy (too much waits), timed_out: it may have left or not.
+        """
+        ...
+
+    async def receive(self) -> Delivery:
+        """The next message. A wait that is given up loses nothing.
+
+        Raises `Refusal` unavailable once this member is closed, or another took over its name.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Leave. What arrives from now on waits, for a while, for the next of this name."""
+        ...
+
+
+class ShortMessages(Protocol):
+    """A terminal of a satellite's short-message service, with its own address there.
+
+    The service may lose messages, repeat them and change their order; what arrives is as it was
+    sent. `carrier.Carrier` brings longer content over it.
+    """
+
+    @property
+    def channel(self) -> ChannelClass:
+        """What one message may hold, and how often one may be sent."""
+        ...
+
+    async def send(self, content: bytes, to: str) -> None:
+        """Hand over one message; the service has accepted it when this returns.
+
+        Raises `Refusal`: too_large; `MustWait` (busy) with the time after which it may be tried
+        again; unavailable (no coverage, no subscription, terminal lost); timed_out: it may have
+        left or not.
+        """
+        ...
+
+    async def receive(self) -> ShortMessage:
+        """The next message for this terminal. A wait that is given up loses nothing.
+
+        Raises `Refusal` unavailable when the terminal is lost or closed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the terminal; closing twice is harmless."""
         ...
 
 

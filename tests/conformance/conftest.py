@@ -2,4 +2,6 @@
 
 import pytest
 
-pytest.register_assert_rewrite("feiqian.testing.chip_conformance")
+pytest.register_assert_rewrite(
+    "feiqian.testing.bus_conformance", "feiqian.testing.chip_conformance"
+)
