@@ -30,6 +30,7 @@ _NEXT: dict[Outcome, str] = {
     Outcome.CERTIFICATE_EXPIRED: "once a certificate in force covers the moment",
     Outcome.WRONG_ROLE: _NEVER,
     Outcome.BAD_SIGNATURE: _NEVER,
+    Outcome.BAD_SEAL: _NEVER,
     Outcome.WRONG_ADDRESSEE: _NEVER,
     Outcome.WRONG_SESSION: _NEVER,
     Outcome.WRONG_OWNER: _NEVER,

@@ -43,6 +43,8 @@ class Outcome(StrEnum):
     """A certificate is genuine but of a role that may not do this."""
     BAD_SIGNATURE = "bad_signature"
     """A signature does not verify under the key that must have made it."""
+    BAD_SEAL = "bad_seal"
+    """A sealed message was not sealed with this channel's key, or was altered on its way."""
 
     # Meaning -----------------------------------------------------------------------------------
     WRONG_ADDRESSEE = "wrong_addressee"

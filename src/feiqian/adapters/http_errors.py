@@ -10,6 +10,7 @@ STATUS: dict[Outcome, int] = {
     Outcome.CERTIFICATE_EXPIRED: 403,
     Outcome.WRONG_ROLE: 403,
     Outcome.BAD_SIGNATURE: 403,
+    Outcome.BAD_SEAL: 403,
     Outcome.WRONG_ADDRESSEE: 403,
     Outcome.WRONG_OWNER: 403,
     Outcome.WALLET_FROZEN: 403,
