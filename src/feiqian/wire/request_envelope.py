@@ -40,11 +40,17 @@ class Action(StrEnum):
     ACCOUNT = "account"
     SYNCHRONISE = "synchronise"
     MAILBOX = "mailbox"
+    CHANNEL = "channel"
+    """Register a satellite channel; of wallets, and passed on by their institutions."""
+    ORDERS = "orders"
+    """Bring news of control orders, and fetch those that are open; passed on alike."""
     ISSUE = "issue"
     RETURN = "return"
     SETTLE = "settle"
     POSITION = "position"
     REPORT = "report"
+    KEY_INFORMATION = "key_information"
+    """The platform passes on a wallet's key information set (`risk.PLATFORM_REQUEST`)."""
 
 
 class Request(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
