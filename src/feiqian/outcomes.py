@@ -94,6 +94,20 @@ class Outcome(StrEnum):
     POSITION_IMPLAUSIBLE = "position_implausible"
     """No vehicle can have come there from where it was last, or no vehicle can be there at all."""
 
+    # Time --------------------------------------------------------------------------------------
+    TIME_UNKNOWN = "time_unknown"
+    """The wallet does not know the time, so that offline it neither pays nor is paid."""
+    FIX_MISSING = "fix_missing"
+    """The source of time gave no fix in time, or one too vague to be of use."""
+    FIX_STALE = "fix_stale"
+    """The fix was heard too long ago, or says the same moment while time went on."""
+    FIX_BACKWARD = "fix_backward"
+    """The fix lies before what the chip knows to be past, or before the fix believed last."""
+    FIX_JUMPED = "fix_jumped"
+    """The fix lies where the local clock cannot have come since the fix believed last."""
+    FIX_UNCONFIRMED = "fix_unconfirmed"
+    """Nothing is believed yet: a second fix has to agree with this one."""
+
     # State of the managers ---------------------------------------------------------------------
     UNKNOWN_IDENTIFIER = "unknown_identifier"
     """The circulation identifier is not in this manager's digital currency record."""
