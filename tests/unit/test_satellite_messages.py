@@ -24,7 +24,7 @@ WALLET, PLATFORM = (P256_SHA256.load(bytes(31) + bytes([scalar])) for scalar in 
 KEYS = derive(WALLET, PLATFORM.public, 7)
 
 
-def refused(data: bytes) -> Outcome:
+def _refused(data: bytes) -> Outcome:
     with pytest.raises(Refusal) as caught:
         read_header(data)
     return caught.value.outcome
@@ -62,15 +62,15 @@ def test_report_of_48_bytes_and_its_signature_fit_two_narrow_messages():
 
 def test_shapes_that_are_no_message_are_refused_by_name():
     """Unknown kinds, missing bodies, wrong addressees and excess are told apart."""
-    assert refused(b"") is Outcome.MALFORMED
-    assert refused(bytes(HEADER_BYTES + 1)) is Outcome.MALFORMED
-    assert refused(Header(Kind.REPORT, 7, 1).encode()) is Outcome.MALFORMED
-    assert refused(Header(Kind.REPORT, EVERYBODY, 1).encode() + b"x") is Outcome.MALFORMED
-    assert refused(Header(Kind.BROADCAST, 7, 1).encode() + b"x") is Outcome.MALFORMED
+    assert _refused(b"") is Outcome.MALFORMED
+    assert _refused(bytes(HEADER_BYTES + 1)) is Outcome.MALFORMED
+    assert _refused(Header(Kind.REPORT, 7, 1).encode()) is Outcome.MALFORMED
+    assert _refused(Header(Kind.REPORT, EVERYBODY, 1).encode() + b"x") is Outcome.MALFORMED
+    assert _refused(Header(Kind.BROADCAST, 7, 1).encode() + b"x") is Outcome.MALFORMED
     assert (
-        refused(Header(Kind.REPORT, 7, 1).encode() + bytes(MAX_SEALED_BYTES)) is Outcome.TOO_LARGE
+        _refused(Header(Kind.REPORT, 7, 1).encode() + bytes(MAX_SEALED_BYTES)) is Outcome.TOO_LARGE
     )
-    assert refused(broadcast_message(1, bytes(MAX_BROADCAST_BYTES))) is Outcome.TOO_LARGE
+    assert _refused(broadcast_message(1, bytes(MAX_BROADCAST_BYTES))) is Outcome.TOO_LARGE
 
 
 def test_broadcast_is_for_everybody():
