@@ -1,10 +1,10 @@
-"""What a satellite's short-message service carries, and the frames that carry more than one message.
+"""What a short-message service carries, and the frames that bring parcels over it.
 
 A channel class says how long one message may be and how often one may be sent. Content that fits one
 message travels whole behind one byte. Longer content is fountain coded (RaptorQ, RFC 6330) into
 frames of one symbol each behind six bytes: any symbols that are together slightly more than the
 content suffice, in any order, so whatever a message is lost on does not matter. A frame names its
-transfer by the content's length and the first bits of its SHA-256, which is also the check of what
+parcel by the content's length and the first bits of its SHA-256, which is also the check of what
 was put together. It is a check against accidents: who said a thing is shown by the seal or the
 signature inside.
 """
@@ -17,9 +17,9 @@ from feiqian.outcomes import Outcome, Refusal
 MAX_ADDRESS = 32
 """Longest address of a terminal, in characters."""
 MAX_CONTENT_BYTES = 65_536
-"""Longest content of one transfer."""
+"""Longest content of one parcel."""
 MAX_SOURCE_SYMBOLS = 1_024
-"""Most symbols that the content of one transfer is cut into."""
+"""Most symbols that the content of one parcel is cut into."""
 SYMBOL_ALIGNMENT = 8
 """The coder cuts symbols at multiples of this."""
 MIN_SYMBOL_BYTES = 16
@@ -56,7 +56,7 @@ class ChannelClass:
 
     @property
     def longest_bytes(self) -> int:
-        """Longest content of a transfer on this channel."""
+        """Longest content of a parcel on this channel."""
         return min(MAX_CONTENT_BYTES, MAX_SOURCE_SYMBOLS * self.symbol_bytes)
 
     def messages_for(self, length: int) -> int:
@@ -100,7 +100,7 @@ class Form:
 
     @property
     def digest_bits(self) -> int:
-        """What is left names the transfer."""
+        """What is left names the parcel."""
         return SYMBOL_HEAD_BYTES * 8 - _KIND_BITS - self.length_bits - self.symbol_bits
 
     @property
@@ -130,7 +130,7 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class TransferName:
+class ParcelName:
     """What a sender's frames of one content have in common."""
 
     length: int
@@ -144,7 +144,7 @@ class TransferName:
 
     @property
     def form(self) -> Form:
-        """The form of this transfer's frames."""
+        """The form of this parcel's frames."""
         return FORMS[_kind_for(self.length)]
 
     def fits(self, content: bytes) -> bool:
@@ -154,18 +154,18 @@ class TransferName:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """One fountain symbol of a transfer."""
+    """One fountain symbol of a parcel."""
 
-    transfer: TransferName
+    parcel: ParcelName
     number: int
     symbol: bytes
 
     def encode(self) -> bytes:
         """Kind, length, digest and number in six bytes, then the symbol."""
-        kind = _kind_for(self.transfer.length)
+        kind = _kind_for(self.parcel.length)
         form = FORMS[kind]
-        head = kind << form.length_bits | self.transfer.length - 1
-        head = head << form.digest_bits | self.transfer.digest
+        head = kind << form.length_bits | self.parcel.length - 1
+        head = head << form.digest_bits | self.parcel.digest
         head = head << form.symbol_bits | self.number
         return head.to_bytes(SYMBOL_HEAD_BYTES, "big") + self.symbol
 
@@ -173,10 +173,10 @@ class Symbol:
 Frame = Whole | Symbol
 
 
-def name_transfer(content: bytes, symbol_bytes: int) -> TransferName:
+def name_parcel(content: bytes, symbol_bytes: int) -> ParcelName:
     """The name of `content` in symbols of that length; the same for the same content, always."""
     form = FORMS[_kind_for(len(content))]
-    return TransferName(len(content), _digest(content, form), symbol_bytes)
+    return ParcelName(len(content), _digest(content, form), symbol_bytes)
 
 
 def decode_frame(data: bytes) -> Frame:
@@ -197,17 +197,17 @@ def _decode_symbol(data: bytes, kind: int) -> Symbol:
     number, head = head % form.symbols, head >> form.symbol_bits
     digest, head = head & ((1 << form.digest_bits) - 1), head >> form.digest_bits
     length = head % form.max_length + 1
-    transfer = TransferName(length, digest, len(data) - SYMBOL_HEAD_BYTES)
-    _check_sizes(transfer, kind)
-    return Symbol(transfer, number, data[SYMBOL_HEAD_BYTES:])
+    parcel = ParcelName(length, digest, len(data) - SYMBOL_HEAD_BYTES)
+    _check_sizes(parcel, kind)
+    return Symbol(parcel, number, data[SYMBOL_HEAD_BYTES:])
 
 
-def _check_sizes(transfer: TransferName, kind: int) -> None:
+def _check_sizes(parcel: ParcelName, kind: int) -> None:
     """The coder is native code: it gets only what this has let pass."""
-    size = transfer.symbol_bytes
+    size = parcel.symbol_bytes
     if size % SYMBOL_ALIGNMENT or not MIN_SYMBOL_BYTES <= size <= MAX_SYMBOL_BYTES:
         raise Refusal(Outcome.MALFORMED, f"expected a symbol in units of {SYMBOL_ALIGNMENT} bytes")
-    if _kind_for(transfer.length) != kind or transfer.source_symbols > MAX_SOURCE_SYMBOLS:
+    if _kind_for(parcel.length) != kind or parcel.source_symbols > MAX_SOURCE_SYMBOLS:
         raise Refusal(Outcome.MALFORMED, "expected a length that fits form and symbols")
 
 
