@@ -64,6 +64,8 @@ _NEXT: dict[Outcome, str] = {
     Outcome.DOUBLE_SPENT: _NEVER,
     Outcome.KEY_REUSED: "under a fresh key",
     Outcome.UNKNOWN_WALLET: _NEVER,
+    Outcome.UNKNOWN_NAME: "Check the name or number; ask for what there is.",
+    Outcome.SECOND_PERSON_REQUIRED: "Have another operator approve it.",
     Outcome.WALLET_FROZEN: "once it is unfrozen",
     Outcome.OVER_PAYMENT_LIMIT: _NEVER,
     Outcome.OVER_HOLDING_LIMIT: "when the wallet holds less",

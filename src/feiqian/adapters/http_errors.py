@@ -16,6 +16,8 @@ STATUS: dict[Outcome, int] = {
     Outcome.WALLET_FROZEN: 403,
     Outcome.UNKNOWN_IDENTIFIER: 404,
     Outcome.UNKNOWN_WALLET: 404,
+    Outcome.UNKNOWN_NAME: 404,
+    Outcome.SECOND_PERSON_REQUIRED: 403,
     Outcome.HISTORY_REQUIRED: 409,
     Outcome.LIST_MISMATCH: 409,
     Outcome.DOUBLE_SPENT: 409,
