@@ -64,7 +64,7 @@ docs: $(READY) ## write every generated document and vector anew
 .PHONY: lock
 lock: $(VENV)/locked ## resolve pyproject.toml into requirements.lock
 	CUSTOM_COMPILE_COMMAND="make lock" $(PYTHON) -m piptools compile --quiet $(UPGRADE) \
-		--extra dev --extra sm --extra ble --extra nfc --generate-hashes --strip-extras --allow-unsafe \
+		--extra dev --extra sm --extra ble --extra nfc --extra vehicle --generate-hashes --strip-extras --allow-unsafe \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--output-file requirements.lock pyproject.toml
 
