@@ -40,7 +40,7 @@ _NEXT: dict[Outcome, str] = {
     Outcome.CHAIN_TOO_LONG: _NEVER,
     Outcome.EXPIRED: "no, and it was not done: make a new one",
     Outcome.NO_CONFLICT: _NEVER,
-    Outcome.OUTDATED: "with the newest list",
+    Outcome.OUTDATED: "with the newest list, or as a new order",
     Outcome.LIST_MISMATCH: "with the whole list",
     Outcome.LISTED_OFFENDER: "once the entry is revoked",
     Outcome.VERIFICATION_REQUIRED: "once the issuer has verified it",
@@ -67,6 +67,8 @@ _NEXT: dict[Outcome, str] = {
     Outcome.UNKNOWN_NAME: _NEVER,
     Outcome.SECOND_PERSON_REQUIRED: "once another operator approves it",
     Outcome.WALLET_FROZEN: "once it is unfrozen",
+    Outcome.NOT_AUTHORISED: "under another authorisation",
+    Outcome.OVER_CEILING: "under another authorisation",
     Outcome.OVER_PAYMENT_LIMIT: _NEVER,
     Outcome.OVER_HOLDING_LIMIT: "when the wallet holds less",
     Outcome.OVER_OFFLINE_LIMIT: "after reconciling",
@@ -74,6 +76,8 @@ _NEXT: dict[Outcome, str] = {
     Outcome.INSUFFICIENT_FUNDS: "when the account holds more",
     Outcome.QUOTA_EXCEEDED: "when more is authorised",
     Outcome.INSUFFICIENT_RESERVES: "as a new request, with more reserves",
+    Outcome.NOT_AUTHORISED: "once the holder has authorised it",
+    Outcome.OVER_CEILING: "once the holder has authorised as much",
     Outcome.PIN_REQUIRED: "after the PIN",
     Outcome.PIN_WRONG: "with the right PIN",
     Outcome.PIN_BLOCKED: "after the PUK",
@@ -84,6 +88,7 @@ _NEXT: dict[Outcome, str] = {
     Outcome.UNAVAILABLE: _SAME_BYTES,
     Outcome.TIMED_OUT: _SAME_BYTES,
     Outcome.CANCELLED: "in a new session",
+    Outcome.VEHICLE_LEFT: "in a new request",
 }
 
 _INTRODUCTION = """\

@@ -66,7 +66,7 @@ class Outcome(StrEnum):
     NO_CONFLICT = "no_conflict"
     """The two transfers shown are not two different ones of one state: nobody is accused."""
     OUTDATED = "outdated"
-    """A double-spending list older than the one that is held; a list never goes back."""
+    """A double-spending list or an order older than the one taken last; nothing ever goes back."""
     LIST_MISMATCH = "list_mismatch"
     """A change that does not lead from the list that is held to the one that was signed."""
     LISTED_OFFENDER = "listed_offender"
@@ -125,6 +125,10 @@ class Outcome(StrEnum):
     """What reaches many wallets is approved by another operator than who proposed it."""
     WALLET_FROZEN = "wallet_frozen"
     """The wallet is frozen."""
+    NOT_AUTHORISED = "not_authorised"
+    """No authorisation covers this payee, this provider, or one more use."""
+    OVER_CEILING = "over_ceiling"
+    """The fee is above what was authorised for one use."""
     OVER_PAYMENT_LIMIT = "over_payment_limit"
     """The amount is above what the wallet's tier may pay at once."""
     OVER_HOLDING_LIMIT = "over_holding_limit"
@@ -141,6 +145,10 @@ class Outcome(StrEnum):
     """The institution's reserves at the platform do not cover that issuance."""
 
     # State of the chip -------------------------------------------------------------------------
+    NOT_AUTHORISED = "not_authorised"
+    """No authorisation of the chip's holder covers this fee."""
+    OVER_CEILING = "over_ceiling"
+    """The fee is above what the holder authorised for one use."""
     PIN_REQUIRED = "pin_required"
     """The chip wants its PIN first."""
     PIN_WRONG = "pin_wrong"
@@ -163,6 +171,8 @@ class Outcome(StrEnum):
     """The other party did not answer in time; nothing is decided."""
     CANCELLED = "cancelled"
     """One side ended the session before value moved."""
+    VEHICLE_LEFT = "vehicle_left"
+    """The vehicle left the service entity it was matched to."""
 
 
 SUCCESSES = frozenset({Outcome.ACCEPTED, Outcome.REPEATED})
