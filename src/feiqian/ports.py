@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from feiqian.timing.fixes import Fix
 from feiqian.timing.moment import Moment
+from feiqian.timing.readings import Reading
 from feiqian.wire.positions import Position
 from feiqian.wire.short_messages import ChannelClass, ShortMessage
 
@@ -25,6 +27,25 @@ class Clock(Protocol):
 
     def now(self) -> Moment:
         """The current moment with its uncertainty."""
+        ...
+
+
+class Oscillator(Protocol):
+    """What counts time locally, right or wrong."""
+
+    def read(self) -> Reading:
+        """What it shows now."""
+        ...
+
+
+class FixSource(Protocol):
+    """Where moments come from: a receiver of any satellites, or another service (W-02, W-12)."""
+
+    async def fix(self) -> Fix:
+        """A fix heard after this was called.
+
+        `Refusal` fix_missing when none came in time, unavailable when the source is not there.
+        """
         ...
 
 
