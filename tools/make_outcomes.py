@@ -76,8 +76,6 @@ _NEXT: dict[Outcome, str] = {
     Outcome.INSUFFICIENT_FUNDS: "when the account holds more",
     Outcome.QUOTA_EXCEEDED: "when more is authorised",
     Outcome.INSUFFICIENT_RESERVES: "as a new request, with more reserves",
-    Outcome.NOT_AUTHORISED: "once the holder has authorised it",
-    Outcome.OVER_CEILING: "once the holder has authorised as much",
     Outcome.PIN_REQUIRED: "after the PIN",
     Outcome.PIN_WRONG: "with the right PIN",
     Outcome.PIN_BLOCKED: "after the PUK",

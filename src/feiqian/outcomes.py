@@ -145,10 +145,6 @@ class Outcome(StrEnum):
     """The institution's reserves at the platform do not cover that issuance."""
 
     # State of the chip -------------------------------------------------------------------------
-    NOT_AUTHORISED = "not_authorised"
-    """No authorisation of the chip's holder covers this fee."""
-    OVER_CEILING = "over_ceiling"
-    """The fee is above what the holder authorised for one use."""
     PIN_REQUIRED = "pin_required"
     """The chip wants its PIN first."""
     PIN_WRONG = "pin_wrong"

@@ -2,25 +2,30 @@
 
 The lowest tier needs no identity (managed anonymity) and has no bank account behind it. Limits are
 in minor units; the tier stands in the chip's certificate, so that a chip, its institution and any
-payee apply the same ones.
+payee apply the same ones. The platform can set others for a chip, which then hold there in place of
+the tier's (R-03).
 """
 
-from dataclasses import dataclass
+from typing import Annotated
 
+from msgspec import Meta, Struct
+
+from feiqian.money.amounts import AmountOrZeroMinor
 from feiqian.outcomes import Outcome, Refusal
 
+MAX_OFFLINE_HOPS = 16
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a tier allows; amounts in minor units."""
 
-    holding_minor: int
-    payment_minor: int
-    offline_payment_minor: int
+class Limits(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What a tier, or an order of the platform, allows; amounts in minor units."""
+
+    holding_minor: AmountOrZeroMinor
+    payment_minor: AmountOrZeroMinor
+    offline_payment_minor: AmountOrZeroMinor
     """Largest single payment that no manager sees."""
-    offline_total_minor: int
+    offline_total_minor: AmountOrZeroMinor
     """Most paid, and most received, between two synchronisations."""
-    offline_hops: int
+    offline_hops: Annotated[int, Meta(ge=0, le=MAX_OFFLINE_HOPS)]
     """Most hands that a piece may have passed, the paying one included."""
 
 
