@@ -1,0 +1,1 @@
+"""Which service entity a vehicle stands at, judged from its positions alone, and never guessed."""

@@ -1,0 +1,63 @@
+"""Whether a position can be believed: by itself, by its age, and by the one believed before it.
+
+Doubt counts for the vehicle only as far as physics allows: of every interval of time and every
+circle the end is taken that makes the journey easiest, and what is impossible even then is refused.
+A position that is refused is not the next one's past: a jump is believed when there was time for the
+journey, and no sooner, however often it is said again.
+"""
+
+from typing import NamedTuple
+
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.timing.moment import Moment
+from feiqian.vehicle.matching.plane import UM_PER_MM, Circle, within_reach
+from feiqian.vehicle.matching.policy import MatchingPolicy
+from feiqian.wire.positions import Position
+
+_MS_PER_S = 1_000
+
+
+class Seen(NamedTuple):
+    """A position and its wide circle."""
+
+    position: Position
+    circle: Circle
+
+
+def check_alone(position: Position, policy: MatchingPolicy) -> None:
+    """Raise `Refusal` for what the position itself says: inaccurate, or implausible."""
+    if position.accuracy_mm > policy.most_accuracy_mm:
+        detail = f"expected to be known to {policy.most_accuracy_mm} mm"
+        raise Refusal(Outcome.POSITION_INACCURATE, detail)
+    if position.moment.radius_ms > policy.most_moment_radius_ms:
+        detail = f"expected a moment known to {policy.most_moment_radius_ms} ms"
+        raise Refusal(Outcome.POSITION_MOMENT_UNCERTAIN, detail)
+    if position.latitude_e7 == 0 and position.longitude_e7 == 0:
+        detail = "latitude and longitude 0 are what a receiver says that knows nothing"
+        raise Refusal(Outcome.POSITION_IMPLAUSIBLE, detail)
+    if position.speed_mm_s is not None and position.speed_mm_s > policy.most_speed_mm_s:
+        raise Refusal(Outcome.POSITION_IMPLAUSIBLE, "expected the speed of a road vehicle")
+
+
+def check_age(position: Position, now: Moment, policy: MatchingPolicy) -> None:
+    """Raise `Refusal` position_stale, or position_future."""
+    moment = position.moment
+    if moment.midpoint_ms + moment.radius_ms + policy.most_age_ms < now.earliest_ms:
+        raise Refusal(Outcome.POSITION_STALE, f"expected at most {policy.most_age_ms} ms of age")
+    if moment.midpoint_ms - moment.radius_ms > now.latest_ms:
+        raise Refusal(Outcome.POSITION_FUTURE, "expected a moment that has come")
+
+
+def check_journey(last: Seen, seen: Seen, policy: MatchingPolicy) -> None:
+    """Raise `Refusal` position_implausible when no vehicle goes from the one to the other so fast."""
+    before, after = last.position.moment, seen.position.moment
+    if after.midpoint_ms <= before.midpoint_ms:
+        raise Refusal(Outcome.POSITION_IMPLAUSIBLE, "expected a moment after that of the last one")
+    most_ms = after.latest_ms - before.earliest_ms
+    reach_mm = policy.most_speed_mm_s * most_ms // _MS_PER_S
+    speed_mm_s = last.position.speed_mm_s
+    if speed_mm_s is not None:
+        gained_mm = policy.most_acceleration_mm_s2 * most_ms * most_ms // (2 * _MS_PER_S**2)
+        reach_mm = min(reach_mm, speed_mm_s * most_ms // _MS_PER_S + gained_mm)
+    if not within_reach(last.circle, seen.circle, reach_mm * UM_PER_MM):
+        raise Refusal(Outcome.POSITION_IMPLAUSIBLE, "expected a place within reach of the last one")
