@@ -19,8 +19,12 @@ from feiqian.wire.double_spending import (
     base_of,
     document_name,
     read_chunk,
+    read_delta,
     read_version,
 )
+
+MAX_WAITING = 16
+"""Changes of the list that may wait for one that is missing."""
 
 
 @dataclass(slots=True)
@@ -69,6 +73,28 @@ class ListShelf:
         self._held = fetched.held
         return self._held
 
+    async def take_delta(self, raw: bytes) -> HeldList | None:
+        """Take a change of the list that came by itself, by broadcast; what is held then.
+
+        One that does not follow yet waits, with at most `MAX_WAITING` others, for what is missing.
+        Raises `Refusal`: malformed and its kin, bad_signature, list_mismatch; outdated when it is
+        held already.
+        """
+        held = await self.held()
+        state = read_delta(self.trust, raw).state
+        if held is not None and state.number <= held.state.number:
+            raise Refusal(Outcome.OUTDATED, f"expected a change after {held.state.number}")
+        waiting = {**await self.store.read(_waiting), state.number: raw}
+        fetched = None if held is None else _Fetched(held, None)
+        while fetched is not None and fetched.held.state.number + 1 in waiting:
+            number = fetched.held.state.number + 1
+            fetched.held = apply_delta(self.trust, fetched.held, waiting[number])
+            fetched.deltas[number] = waiting.pop(number)
+        await self.store.write(lambda tx: _replace_waiting(tx, fetched, waiting))
+        if fetched is not None:
+            self._held = fetched.held
+        return self._held
+
     async def _follow(
         self, library: Library, address: str, held: HeldList | None, newest: int
     ) -> _Fetched:
@@ -109,6 +135,23 @@ def _replace(tx: Transaction, fetched: _Fetched) -> None:
             _put(tx, DocumentKind.CHUNK, number, raw)
     for number, raw in fetched.deltas.items():
         _put(tx, DocumentKind.DELTA, number, raw)
+
+
+def _waiting(tx: Transaction) -> dict[int, bytes]:
+    rows = tx.query("SELECT number, raw FROM waiting_deltas ORDER BY number")
+    return {int(number): bytes(raw) for number, raw in rows}
+
+
+def _replace_waiting(tx: Transaction, fetched: _Fetched | None, waiting: dict[int, bytes]) -> None:
+    if fetched is not None:
+        _replace(tx, fetched)
+    tx.execute("DELETE FROM waiting_deltas")
+    held = 0 if fetched is None else fetched.held.state.number
+    nearest = [number for number in sorted(waiting) if number > held][:MAX_WAITING]
+    for number in nearest:
+        tx.execute(
+            "INSERT INTO waiting_deltas (number, raw) VALUES (?, ?)", (number, waiting[number])
+        )
 
 
 def _put(tx: Transaction, kind: DocumentKind, number: int, raw: bytes) -> None:

@@ -65,4 +65,34 @@ MIGRATIONS = (
         PRIMARY KEY (kind, number)
     );
     """,
+    """
+    CREATE TABLE satellite_channel (
+        slot INTEGER PRIMARY KEY,
+        secret BLOB NOT NULL,
+        number INTEGER NOT NULL,
+        sealing_public BLOB NOT NULL,
+        next_message INTEGER NOT NULL
+    );
+    CREATE TABLE satellite_messages (
+        number INTEGER PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        content BLOB NOT NULL,
+        written_at_ms INTEGER NOT NULL,
+        acknowledged_at_ms INTEGER
+    );
+    CREATE TABLE orders (
+        number INTEGER PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        raw BLOB NOT NULL,
+        arrived_at_ms INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        receipt BLOB,
+        told INTEGER NOT NULL,
+        due INTEGER NOT NULL
+    );
+    CREATE TABLE waiting_deltas (
+        number INTEGER PRIMARY KEY,
+        raw BLOB NOT NULL
+    );
+    """,
 )

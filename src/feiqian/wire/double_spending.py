@@ -183,11 +183,16 @@ def apply_delta(trust: TrustStore, held: HeldList, raw: bytes) -> HeldList:
     Raises `Refusal`: malformed and its kin, bad_signature, outdated for a version that is held or
     older, list_mismatch for one that does not follow, or when the digest is another.
     """
-    delta = LIST_DELTA.read(trust.suite, raw, trust.root.value.public_key)
+    delta = read_delta(trust, raw)
     _check_not_older(delta.state, held.state.number + 1)
     if delta.state.number != held.state.number + 1:
         raise Refusal(Outcome.LIST_MISMATCH, f"expected the delta to {held.state.number + 1}")
     return _checked(delta.state, held.listed.changed(delta.changes))
+
+
+def read_delta(trust: TrustStore, raw: bytes) -> ListDelta:
+    """A change of the list, not applied yet. `Refusal`: malformed and its kin, bad_signature."""
+    return LIST_DELTA.read(trust.suite, raw, trust.root.value.public_key)
 
 
 def read_chunk(trust: TrustStore, raw: bytes) -> ListChunk:
