@@ -1,0 +1,49 @@
+"""The commands by which the platform reaches the chip, and by which the chip reports to it."""
+
+from typing import ClassVar
+
+from feiqian.chip.commands.command import Command, Count, Data, Instruction
+from feiqian.outcomes import Outcome
+from feiqian.timing.moment import Moment
+from feiqian.wire.control import RawControlReceipt, RawOrder
+from feiqian.wire.key_information import LogDigest, RawKeyInformation
+
+
+class ControlAnswer(Data, frozen=True, kw_only=True):
+    """What the chip did about an order that is genuine and for it."""
+
+    outcome: Outcome
+    """As the receipt has it: accepted (executed now), repeated, outdated, expired."""
+    receipt: RawControlReceipt
+    """A signed `wire.control.ControlReceipt`."""
+
+
+class Control(Command, frozen=True, kw_only=True):
+    """Judge an order of the platform and execute it (R-04). No PIN: the holder has no say.
+
+    SYNCHRONISE, CLOCK, LIST and NOTIFY then take effect in the host.
+    """
+
+    INSTRUCTION: ClassVar = Instruction.CONTROL
+    ANSWER: ClassVar = ControlAnswer
+    order: RawOrder
+    moment: Moment
+
+
+class ReportAnswer(Data, frozen=True, kw_only=True):
+    """A signed `wire.key_information.KeyInformation`."""
+
+    information: RawKeyInformation
+
+
+class Report(Command, frozen=True, kw_only=True):
+    """Sign a key information set (W-05). No PIN: it is made when the wallet is left alone.
+
+    Each has a number of its own; a lost answer is not given again, the next set replaces it.
+    """
+
+    INSTRUCTION: ClassVar = Instruction.REPORT
+    ANSWER: ClassVar = ReportAnswer
+    log_digest: LogDigest
+    list_number: Count
+    moment: Moment
