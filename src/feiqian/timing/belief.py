@@ -1,14 +1,15 @@
 """What is believed about the time: a discipline, or nothing; and how fixes change that.
 
-1. Nothing believed: a fix becomes the candidate, and the next one that agrees with it makes it the
-   discipline. One fix alone is never believed.
+1. Nothing believed: a fix becomes the candidate, and one that agrees with it and is certainly later
+   makes it the discipline. One fix alone is never believed, nor is one that is repeated.
 2. A fix that agrees with the discipline sharpens it. One that does not is refused by name.
 3. Fixes that contradict the discipline and agree with each other speak against the discipline. After
    `CONTRADICTIONS_TO_VOID` of them in a row it is void: nothing is believed, and rule 1 holds.
 4. The platform's signed word needs no second one. If it contradicts the discipline, it replaces it.
 5. A local clock that was set back makes the discipline void.
 
-Fixes count once per `FIX_SPACING_MS`, so that one glitch of a receiver is one fix.
+Fixes count once per `FIX_SPACING_MS`, and agree with the first of their row, so that neither a glitch
+nor a receiver that stands still makes a row.
 """
 
 from msgspec import Struct
@@ -39,7 +40,7 @@ class Belief(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     drift_ppm: int
     held: Discipline | None = None
     candidate: Discipline | None = None
-    """The newest fix that waits for others to agree with it."""
+    """The first of the fixes that agree with each other, and wait for more that do."""
     contradictions: int = 0
     """Fixes in a row that contradict `held` and agree with each other."""
 
@@ -85,7 +86,7 @@ def _confirm(belief: Belief, fix: Fix) -> Considered:
     if candidate is None or not _agrees(fix, candidate):
         waiting = Belief(belief.drift_ppm, None, disciplined_by(fix, belief.drift_ppm))
         return Considered(waiting, _unconfirmed())
-    if _too_soon(fix, candidate):
+    if _too_soon(fix, candidate, 1) or not fix.moment.certainly_after(candidate.moment.latest_ms):
         return Considered(belief, _unconfirmed())
     return Considered(Belief(belief.drift_ppm, met(fix, candidate)))
 
@@ -95,13 +96,12 @@ def _contradicted(belief: Belief, fix: Fix, refusal: Refusal) -> Considered:
     if candidate is None or not _agrees(fix, candidate):
         fresh = disciplined_by(fix, belief.drift_ppm)
         return Considered(Belief(belief.drift_ppm, belief.held, fresh, 1), refusal)
-    if _too_soon(fix, candidate):
+    if _too_soon(fix, candidate, belief.contradictions):
         return Considered(belief, refusal)
     count = belief.contradictions + 1
     if count >= CONTRADICTIONS_TO_VOID:
         return Considered(Belief(belief.drift_ppm), refusal)
-    newest = disciplined_by(fix, belief.drift_ppm)
-    return Considered(Belief(belief.drift_ppm, belief.held, newest, count), refusal)
+    return Considered(Belief(belief.drift_ppm, belief.held, candidate, count), refusal)
 
 
 def _agrees(fix: Fix, discipline: Discipline) -> bool:
@@ -111,8 +111,9 @@ def _agrees(fix: Fix, discipline: Discipline) -> bool:
         return False
 
 
-def _too_soon(fix: Fix, candidate: Discipline) -> bool:
-    return fix.heard.elapsed_ms(candidate.reading) < FIX_SPACING_MS
+def _too_soon(fix: Fix, candidate: Discipline, counted: int) -> bool:
+    """Whether a fix comes before there is time for one more than `counted` since the first."""
+    return fix.heard.elapsed_ms(candidate.reading) < counted * FIX_SPACING_MS
 
 
 def _unconfirmed() -> Refusal:
