@@ -29,6 +29,7 @@ from feiqian.wire import (
     request_envelope,
     synchronisation,
     verification,
+    time_statement,
     wallet_requests,
 )
 from feiqian.wire import double_spending as listing
@@ -286,6 +287,8 @@ def _wallet_requests(to: Samples) -> None:
         Action.ACCOUNT: request_envelope.EmptyBody(V),
         Action.SYNCHRONISE: request_envelope.EmptyBody(V),
         Action.MAILBOX: wallet_requests.MailboxBody(V, (to.raw("receipt"),), (paid,)),
+    told = time_statement.TimeStatement(V, NONCE, Moment(NOW_MS, 250))
+    to.sign("time_statement", time_statement.TIME_STATEMENT, "institution_a", told)
     }
     results = {
         Action.OPEN: wallet_requests.OpenResult(V, to.raw("payer_certificate"), "A-0001"),

@@ -35,6 +35,7 @@ from feiqian.wire.cashing import MAX_CASH_BYTES
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
 from feiqian.wire.request_envelope import MAX_REQUEST_BYTES
+from feiqian.wire.time_statement import MAX_QUESTION_BYTES, TIME_PATH
 from feiqian.wire.verification import MAX_VERIFY_BYTES
 from feiqian.wire.wallet_requests import MAX_LETTER_BYTES
 
@@ -129,6 +130,7 @@ def institution_app(institution: Institution, token: str) -> PartyApp:
             CborEndpoint("/v1/cash", institution.cash, MAX_CASH_BYTES),
             CborEndpoint("/v1/verifications", institution.verify, MAX_MESSAGE_BYTES),
             CborEndpoint("/v1/verify", institution.answer_verify_request, MAX_VERIFY_BYTES),
+            CborEndpoint(TIME_PATH, institution.tell_time, MAX_QUESTION_BYTES),
         ],
         [
             CborDocument("/v1/directory", institution.directory),

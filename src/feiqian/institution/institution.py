@@ -9,6 +9,7 @@ from feiqian.institution.office import Office
 from feiqian.institution.payments import pay
 from feiqian.institution.presenting import Presenter
 from feiqian.institution.requests import Counter
+from feiqian.institution.telling_time import tell_time
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Library
 
@@ -54,6 +55,10 @@ class Institution:
     async def answer_verify_request(self, raw: bytes) -> bytes:
         """Another institution's request to verify currency that was issued here."""
         return await verifying.answer_verify_request(self.office, raw)
+
+    async def tell_time(self, raw: bytes) -> bytes:
+        """Anybody's question what time it is."""
+        return tell_time(self.office, raw)
 
     async def follow_list(self, library: Library) -> None:
         """Report what double spends were found, then take the newest list. `Refusal` by name."""

@@ -26,6 +26,7 @@ from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.platform_world import START_MS, StandingClock
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 
+from feiqian.wire.time_statement import TIME_PATH
 CENTRAL_URL = "http://central"
 DEFAULT_RESERVES_MINOR = 1_000_000_00
 DEFAULT_OPENING_MINOR = 1_000_00
@@ -172,6 +173,7 @@ class SimulatedNetwork:
         self.courier.published[f"{url}{LIST_PATH}"] = institution.double_spending.document
         self.courier.published[f"{url}{EVIDENCE_PATH}"] = institution.evidence
         self.institutions[code] = institution
+        self.courier.handlers[f"{url}{TIME_PATH}"] = institution.tell_time
         return institution
 
     def restart(self, code: str) -> Institution:
