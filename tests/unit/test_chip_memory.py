@@ -11,24 +11,30 @@ from feiqian.adapters.softchip import FileMemory, SoftChip
 from feiqian.chip.card import memory, slots
 from feiqian.chip.card.paying import MAX_COUNTER
 from feiqian.chip.commands import (
+    MAX_AUTHORISATIONS,
+    MAX_CHARGED,
     MAX_EXPORT_RECORDS,
     MAX_OFFERS,
     MAX_PIECES,
     ExportRecord,
     HeldPiece,
     LifeCycle,
+    LiveAuthorisation,
     VerifyPin,
 )
 from feiqian.crypto import cbor
 from feiqian.crypto.certificates import MAX_CERTIFICATE_BYTES
 from feiqian.crypto.p256 import P256_SHA256
 from feiqian.money.amounts import MAX_AMOUNT_MINOR
+from feiqian.money.limits import MAX_OFFLINE_HOPS, Limits
 from feiqian.money.transfer import MAX_TRANSFER_BYTES
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.chip_conformance import Bench
 from feiqian.testing.chips import RemovableChip, personalise
 from feiqian.testing.keys import TrustWorld
 from feiqian.timing.moment import MAX_MS, Moment
+from feiqian.wire.authorisation import MAX_AUTHORISATION_BYTES, MAX_USES
+from feiqian.wire.control import MAX_GROUP, MAX_GROUPS, OrderKind
 from feiqian.wire.items import MAX_ITEMS
 from feiqian.wire.payment import MAX_RECEIPT_BYTES
 
@@ -58,7 +64,19 @@ FULL = memory.CardState(
     offline_received_minor=MAX_AMOUNT_MINOR,
     synchronised_at=Moment(MAX_MS, MAX_MS),
     synchronised_number=2**32 - 1,
+    frozen=True,
+    ordered_limits=Limits(*[MAX_AMOUNT_MINOR] * 4, MAX_OFFLINE_HOPS),
+    floor_ms=MAX_MS,
+    executed_numbers=(2**32 - 1,) * len(OrderKind),
+    groups=(MAX_GROUP,) * MAX_GROUPS,
+    report_number=2**32 - 1,
+    authorisation_number=2**32 - 1,
+    authorisations=(LiveAuthorisation(bytes(MAX_AUTHORISATION_BYTES), MAX_USES),)
+    * MAX_AUTHORISATIONS,
+    charged=bytes(memory.CHARGED_BYTES * MAX_CHARGED),
 )
+LATER_FIELDS = 9
+"""Fields of the state from `frozen` on, which images of the first chips lack."""
 
 
 def test_the_fullest_state_fits_the_image():
@@ -71,9 +89,19 @@ def test_the_fullest_state_fits_the_image():
 def test_an_older_image_reads_with_defaults():
     """An image from before a field existed reads as if nothing of that field had happened."""
     fields = cbor.read_array(memory.encode_state(FULL), limit=memory.MAX_IMAGE_BYTES)
-    older = memory.decode_state(cbor.encode(fields[:-2]))
-    assert (older.synchronised_at, older.synchronised_number) == (None, 0)
-    assert older.pieces == FULL.pieces
+    older = memory.decode_state(cbor.encode(fields[:-LATER_FIELDS]))
+    assert older.synchronised_number == FULL.synchronised_number
+    assert (older.frozen, older.ordered_limits, older.floor_ms) == (False, None, 0)
+    assert (older.executed_numbers, older.groups) == ((0,) * len(OrderKind), ())
+    assert (older.authorisations, older.charged) == ((), b"")
+    oldest = memory.decode_state(cbor.encode(fields[: -LATER_FIELDS - 2]))
+    assert (oldest.synchronised_at, oldest.synchronised_number) == (None, 0)
+    assert oldest.pieces == FULL.pieces
+
+
+def test_an_image_holds_every_use_of_every_authorisation():
+    """No fee order of a live authorisation is forgotten before the authorisation is used up."""
+    assert MAX_CHARGED >= MAX_AUTHORISATIONS * MAX_USES
 
 
 def test_secrets_do_not_show():

@@ -25,6 +25,7 @@ from feiqian.chip.status_words import StatusWord, refusal_of
 from feiqian.crypto import cbor
 from feiqian.money.transfer import Acceptor
 from feiqian.timing.moment import Moment
+from feiqian.wire.authorisation import Grant
 
 A = TypeVar("A", bound=Struct)
 
@@ -136,6 +137,34 @@ class ChipSession:
         """Take the institution's signed synchronisation; whether it was new."""
         command = commands.Synchronise(statement=statement)
         return not self._ask(command, commands.SynchroniseAnswer).repeated
+
+    def control(self, order: bytes, moment: Moment) -> bytes:
+        """Have a control order judged and executed; the signed receipt."""
+        command = commands.Control(order=order, moment=moment)
+        return self._ask(command, commands.ControlAnswer).receipt
+
+    def report(self, log_digest: bytes, list_number: int, moment: Moment) -> bytes:
+        """The signed key information set, with a number of its own each time."""
+        command = commands.Report(log_digest=log_digest, list_number=list_number, moment=moment)
+        return self._ask(command, commands.ReportAnswer).information
+
+    def authorise(self, grant: Grant, moment: Moment) -> bytes:
+        """Let the chip pay fees without its PIN; the signed authorisation."""
+        command = commands.Authorise(grant=grant, moment=moment)
+        return self._ask(command, commands.AuthoriseAnswer).authorisation
+
+    def authorisations(self) -> tuple[commands.LiveAuthorisation, ...]:
+        """What the chip may pay without its PIN, oldest first."""
+        answer = self._ask(commands.GetAuthorisations(), commands.AuthorisationsAnswer)
+        return answer.authorisations
+
+    def revoke(self, number: int) -> None:
+        """End an authorisation."""
+        self.perform(commands.Revoke(number=number))
+
+    def pay_fee(self, fee: commands.PayFee) -> tuple[bytes, ...]:
+        """Signed transfers, one for each input, under an authorisation."""
+        return self._ask(fee, commands.TransfersAnswer).transfers
 
     def export(self, export: commands.Export) -> tuple[bytes, ...]:
         """Signed transfers to the chip's own institution."""

@@ -33,6 +33,14 @@ def status(card: Card, _command: GetStatus) -> Step:
         offline_received_minor=state.offline_received_minor,
         synchronised_at=state.synchronised_at,
         synchronised_number=state.synchronised_number,
+        frozen=state.frozen,
+        limits=card.limits if card.known_owner else None,
+        has_ordered_limits=state.ordered_limits is not None,
+        floor_ms=state.floor_ms,
+        executed_numbers=state.executed_numbers,
+        groups=state.groups,
+        report_number=state.report_number,
+        authorisation_count=len(state.authorisations),
     )
     return state, answer
 

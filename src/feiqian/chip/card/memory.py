@@ -10,6 +10,8 @@ from typing import Annotated, Protocol
 from msgspec import Meta, Struct
 
 from feiqian.chip.commands import (
+    MAX_AUTHORISATIONS,
+    MAX_CHARGED,
     MAX_EXPORT_RECORDS,
     MAX_OFFERS,
     MAX_PIECES,
@@ -17,11 +19,15 @@ from feiqian.chip.commands import (
     ExportRecord,
     HeldPiece,
     LifeCycle,
+    LiveAuthorisation,
 )
+from feiqian.chip.commands.life import NOTHING_EXECUTED, ExecutedNumbers
 from feiqian.crypto import cbor
 from feiqian.money.amounts import AmountOrZeroMinor
+from feiqian.money.limits import Limits
 from feiqian.money.transfer import Nonce
-from feiqian.timing.moment import Moment
+from feiqian.timing.moment import Milliseconds, Moment
+from feiqian.wire.control import Groups
 from feiqian.wire.items import MAX_ITEMS, RawTransfer
 from feiqian.wire.payment import RawReceipt
 
@@ -30,6 +36,8 @@ MAX_JOURNAL = 16
 """Last payments and exports that the chip answers again with the same bytes."""
 MAX_ACCEPTED = 16
 """Last accepted sessions that the chip recognizes when they are presented again."""
+CHARGED_BYTES = 8
+"""What the chip keeps of a fee order's name."""
 
 Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
@@ -108,6 +116,22 @@ class CardState(_Record, frozen=True):
     offline_received_minor: AmountOrZeroMinor = 0
     synchronised_at: Moment | None = None
     synchronised_number: Count = 0
+    frozen: bool = False
+    ordered_limits: Limits | None = None
+    """In place of the tier's."""
+    floor_ms: Milliseconds = 0
+    """The latest moment that is certainly past."""
+    executed_numbers: ExecutedNumbers = NOTHING_EXECUTED
+    groups: Groups = ()
+    report_number: Count = 0
+    """Of the last key information set."""
+    authorisation_number: Count = 0
+    """Of the last authorisation."""
+    authorisations: Annotated[
+        tuple[LiveAuthorisation, ...], Meta(max_length=MAX_AUTHORISATIONS)
+    ] = ()
+    charged: Annotated[bytes, Meta(max_length=MAX_CHARGED * CHARGED_BYTES)] = b""
+    """First bytes of the digests of the newest fee orders that were charged, oldest first."""
 
     def __repr__(self) -> str:
         """Nothing of the content: it holds the private key."""

@@ -11,13 +11,14 @@ from itertools import accumulate
 from msgspec.structs import replace
 
 from feiqian.chip.card.memory import MAX_JOURNAL, CardState, SignedPayment
-from feiqian.chip.card.purse import Card, Step
+from feiqian.chip.card.purse import Card, Step, check_not_frozen
 from feiqian.chip.commands import (
     MAX_EXPORT_RECORDS,
     Export,
     ExportRecord,
     HeldPiece,
     Pay,
+    PayFee,
     TransfersAnswer,
 )
 from feiqian.chip.status_words import StatusError, StatusWord
@@ -28,23 +29,27 @@ from feiqian.outcomes import Outcome, Refusal
 
 MAX_COUNTER = 2**32 - 1
 
+Spending = Pay | PayFee | Export
+
 
 def pay(card: Card, command: Pay) -> Step:
     """PAY (C-13, C-15, C-17).
 
     Raises `Refusal`: malformed for an input named twice, wrong_addressee, wrong_owner,
-    amount_mismatch, key_reused, over_payment_limit, over_offline_limit, insufficient_balance.
+    amount_mismatch, key_reused, wallet_frozen, over_payment_limit, over_offline_limit,
+    insufficient_balance.
     """
-    earlier = _signed_before(card, command)
-    if earlier is not None:
-        return card.state, TransfersAnswer(transfers=earlier.transfers)
-    owner = card.owner
-    if command.payee in (owner.fingerprint, owner.institution.fingerprint):
-        raise Refusal(Outcome.WRONG_ADDRESSEE, "expected another wallet; EXPORT pays institutions")
-    check_payment(owner.limits, command.amount_minor)
+    return signed_before(card, command) or sign_payment(card, command)
+
+
+def sign_payment(card: Card, command: Pay | PayFee) -> Step:
+    """Pay another wallet, for the first time; errors as in `pay`."""
+    check_not_frozen(card)
+    check_payee(card, command.payee)
+    check_payment(card.limits, command.amount_minor)
     if command.acceptor is Acceptor.CHIP:
-        check_offline_payment(owner.limits, command.amount_minor)
-        check_offline_total(owner.limits, card.state.offline_paid_minor, command.amount_minor)
+        check_offline_payment(card.limits, command.amount_minor)
+        check_offline_total(card.limits, card.state.offline_paid_minor, command.amount_minor)
     state, answer = _spend(card, command, command.payee, command.acceptor)
     if command.acceptor is Acceptor.CHIP:
         paid_minor = state.offline_paid_minor + command.amount_minor
@@ -54,9 +59,11 @@ def pay(card: Card, command: Pay) -> Step:
 
 def export(card: Card, command: Export) -> Step:
     """EXPORT (C-19): pay the own institution and record it. Errors as in `pay`, no payment limit."""
-    earlier = _signed_before(card, command)
-    if earlier is not None:
-        return card.state, TransfersAnswer(transfers=earlier.transfers)
+    return signed_before(card, command) or _sign_export(card, command)
+
+
+def _sign_export(card: Card, command: Export) -> Step:
+    check_not_frozen(card)
     state, answer = _spend(card, command, card.owner.institution.fingerprint, Acceptor.MANAGER)
     record = ExportRecord(command.nonce, command.amount_minor, command.moment, state.counter)
     following = replace(
@@ -68,22 +75,32 @@ def export(card: Card, command: Export) -> Step:
     return following, answer
 
 
-def _signed_before(card: Card, command: Pay | Export) -> SignedPayment | None:
+def check_payee(card: Card, payee: bytes) -> None:
+    """Raise `Refusal` wrong_addressee unless it is another's wallet."""
+    if payee in (card.owner.fingerprint, card.owner.institution.fingerprint):
+        raise Refusal(Outcome.WRONG_ADDRESSEE, "expected another wallet; EXPORT pays institutions")
+
+
+def signed_before(card: Card, command: Spending) -> Step | None:
+    """The answer to this very command, if it is among the last; also when the chip is frozen now.
+
+    Raises `Refusal` key_reused when its nonce stands for another command.
+    """
     for earlier in card.state.journal:
         if earlier.nonce != command.nonce:
             continue
         if earlier.command != _digest(card, command):
             raise Refusal(Outcome.KEY_REUSED, "expected a nonce not used for another payment")
-        return earlier
+        return card.state, TransfersAnswer(transfers=earlier.transfers)
     return None
 
 
-def _digest(card: Card, command: Pay | Export) -> bytes:
+def _digest(card: Card, command: Spending) -> bytes:
     return card.suite.digest(cbor.encode(command))
 
 
 def _spend(
-    card: Card, command: Pay | Export, payee: bytes, acceptor: Acceptor
+    card: Card, command: Spending, payee: bytes, acceptor: Acceptor
 ) -> tuple[CardState, TransfersAnswer]:
     state = card.state
     amounts = _input_amounts(state, command)
@@ -121,7 +138,7 @@ def _spend(
     return following, TransfersAnswer(transfers=raw)
 
 
-def _input_amounts(state: CardState, command: Pay | Export) -> list[int]:
+def _input_amounts(state: CardState, command: Spending) -> list[int]:
     """What each input is worth; together they cover the amount, without the last they do not."""
     held = {piece.identifier: piece.amount_minor for piece in state.pieces}
     if len(set(command.inputs)) != len(command.inputs):
@@ -137,7 +154,7 @@ def _input_amounts(state: CardState, command: Pay | Export) -> list[int]:
 
 
 def _pieces_after(
-    state: CardState, command: Pay | Export, last: SignedTransfer
+    state: CardState, command: Spending, last: SignedTransfer
 ) -> tuple[HeldPiece, ...]:
     kept = tuple(piece for piece in state.pieces if piece.identifier not in command.inputs)
     if last.change_output is None:

@@ -9,7 +9,7 @@ cannot mint. The receipt is part of the commit: accepting again answers the same
 from msgspec.structs import replace
 
 from feiqian.chip.card.memory import MAX_ACCEPTED, AcceptedSession, CardState
-from feiqian.chip.card.purse import Card, Step, take_in
+from feiqian.chip.card.purse import Card, Step, check_not_frozen, take_in
 from feiqian.chip.card.sessions import NONCE_BYTES, open_session, take_session
 from feiqian.chip.card.verification import verified_chip, verified_institution
 from feiqian.chip.commands import Accept, AcceptAnswer, HeldPiece, MakeOffer, OfferAnswer
@@ -24,11 +24,12 @@ from feiqian.wire.payment import OFFER, RECEIPT, Offer, Receipt
 def offer(card: Card, command: MakeOffer) -> Step:
     """OFFER.
 
-    Raises `Refusal`: malformed when it ends before it begins, over_holding_limit without room, and
-    over_offline_limit when an offline session could not take the amount in.
+    Raises `Refusal`: malformed when it ends before it begins, wallet_frozen, over_holding_limit without
+    room, and over_offline_limit when an offline session could not take the amount in.
     """
     if command.expires_at_ms <= command.moment.midpoint_ms:
         raise Refusal(Outcome.MALFORMED, "expected an offer that ends after its moment")
+    check_not_frozen(card)
     ceiling_minor = _ceiling(card, command)
     if command.acceptor is Acceptor.CHIP:
         state, nonce = open_session(card.state, card.entropy)
@@ -48,7 +49,7 @@ def offer(card: Card, command: MakeOffer) -> Step:
 
 def _ceiling(card: Card, command: MakeOffer) -> int:
     """Most that can be taken in this session."""
-    state, limits = card.state, card.owner.limits
+    state, limits = card.state, card.limits
     wanted_minor = command.amount_minor or 1
     check_holding(limits, state.balance_minor, wanted_minor)
     rooms = [limits.holding_minor - state.balance_minor]
@@ -122,7 +123,7 @@ def _take_in(card: Card, opened: Offer, transfers: tuple[SignedTransfer, ...]) -
     closed = take_session(state, opened.nonce)
     received = [HeldPiece(one.payee_output, one.value.amount_minor) for one in transfers]
     held = take_in(card, received)
-    check_offline_total(card.owner.limits, state.offline_received_minor, total_minor)
+    check_offline_total(card.limits, state.offline_received_minor, total_minor)
     return replace(
         closed,
         pieces=held.pieces,

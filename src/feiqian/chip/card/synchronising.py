@@ -7,7 +7,7 @@ the limits twice.
 
 from msgspec.structs import replace
 
-from feiqian.chip.card.purse import Card, Step
+from feiqian.chip.card.purse import Card, Step, after
 from feiqian.chip.commands import Synchronise, SynchroniseAnswer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wire.synchronisation import SYNCHRONISATION
@@ -23,7 +23,7 @@ def synchronise(card: Card, command: Synchronise) -> Step:
     if statement.number <= state.synchronised_number:
         return state, SynchroniseAnswer(repeated=True)
     following = replace(
-        state,
+        after(state, max(0, statement.moment.earliest_ms)),
         offline_paid_minor=0,
         offline_received_minor=0,
         synchronised_at=statement.moment,

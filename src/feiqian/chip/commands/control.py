@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from feiqian.chip.commands.command import Command, Count, Data, Instruction
-from feiqian.outcomes import Outcome
 from feiqian.timing.moment import Moment
 from feiqian.wire.control import RawControlReceipt, RawOrder
 from feiqian.wire.key_information import LogDigest, RawKeyInformation
@@ -12,10 +11,8 @@ from feiqian.wire.key_information import LogDigest, RawKeyInformation
 class ControlAnswer(Data, frozen=True, kw_only=True):
     """What the chip did about an order that is genuine and for it."""
 
-    outcome: Outcome
-    """As the receipt has it: accepted (executed now), repeated, outdated, expired."""
     receipt: RawControlReceipt
-    """A signed `wire.control.ControlReceipt`."""
+    """A signed `wire.control.ControlReceipt`: executed now, or why not."""
 
 
 class Control(Command, frozen=True, kw_only=True):
