@@ -43,6 +43,15 @@ bench: $(READY) ## run the benchmarks, or one: make bench ONLY=name
 simulate: $(READY) ## run the simulated world, or replay one: make simulate SEED=7 STEPS=1000
 	$(VENV)/bin/feiqian simulate $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS))
 
+# What it finds is printed made short, with the seed that finds it again.
+.PHONY: campaign
+campaign: HISTORIES := 1000
+campaign: SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+campaign: $(READY) ## look for new histories that break a promise: make campaign HISTORIES=1000 SEED=7
+	@echo "make campaign HISTORIES=$(HISTORIES) SEED=$(SEED)"
+	FEIQIAN_CAMPAIGN_HISTORIES=$(HISTORIES) $(PYTHON) -m pytest -q --show-capture=no \
+		--hypothesis-seed=$(SEED) tests/property/test_offline_world.py
+
 .PHONY: format
 format: $(READY) ## sort imports and format the code
 	$(VENV)/bin/ruff check --select I --fix .

@@ -1,10 +1,13 @@
 """Whatever happens offline, value is conserved, fraud is found, and nobody honest is accused.
 
 Pockets with real chips at three institutions, three rogue wallets among them, and everything that
-can go wrong at any step. Hypothesis looks for a history that breaks a promise.
+can go wrong at any step. Hypothesis looks for a history that breaks a promise: here among the same
+histories in every run, so that a new one does not fail an unrelated change; `make campaign` looks among
+new ones.
 """
 
 import asyncio
+import os
 from contextlib import suppress
 
 import pytest
@@ -19,6 +22,8 @@ from feiqian.testing.offline_world import CODES, HONEST, Fault, OfflineWorld
 
 STEPS = 250
 HISTORIES = 96
+CAMPAIGN = int(os.environ.get("FEIQIAN_CAMPAIGN_HISTORIES", "0"))
+"""So many new histories in place of the usual ones, and the failing one made as short as can be."""
 LEAST_STEPS = 20_000
 AUDIT_EVERY = 125
 ROGUES = 4
@@ -195,26 +200,22 @@ class OfflineLife(RuleBasedStateMachine):
 
 
 @pytest.mark.feature("C-22", "D-05", "D-08", "D-12", "D-13", "D-15", "D-17")
-@pytest.mark.timeout(600)
-@pytest.mark.xfail(
-    strict=False,
-    raises=AssertionError,
-    reason="a history exists whose evidence is not what the oracle expects; see README, Limits",
-)
+@pytest.mark.timeout(0 if CAMPAIGN else 600)
 def test_offline_world_keeps_its_promises():
     """In twenty thousand steps and more, no history breaks one of them."""
     OfflineLife.steps = OfflineLife.evidence = 0
     run_state_machine_as_test(
         OfflineLife,
         settings=settings(
-            max_examples=HISTORIES,
+            max_examples=CAMPAIGN or HISTORIES,
             stateful_step_count=STEPS,
             deadline=None,
-            # The same histories in every run: a new one must not fail an unrelated change.
-            derandomize=True,
+            derandomize=not CAMPAIGN,
+            print_blob=True,
             suppress_health_check=list(HealthCheck),
-            phases=(Phase.explicit, Phase.reuse, Phase.generate),
+            phases=(Phase.explicit, Phase.generate, *([Phase.shrink] if CAMPAIGN else [])),
         ),
     )
-    assert OfflineLife.steps >= LEAST_STEPS
-    assert OfflineLife.evidence > HISTORIES
+    if not CAMPAIGN:
+        assert OfflineLife.steps >= LEAST_STEPS
+        assert OfflineLife.evidence > HISTORIES

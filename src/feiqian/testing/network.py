@@ -6,6 +6,7 @@ keys come from a seed, the clock stands still unless moved: the same seed makes 
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -25,8 +26,8 @@ from feiqian.ports import Courier, Store
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.platform_world import START_MS, StandingClock
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
-
 from feiqian.wire.time_statement import TIME_PATH
+
 CENTRAL_URL = "http://central"
 DEFAULT_RESERVES_MINOR = 1_000_000_00
 DEFAULT_OPENING_MINOR = 1_000_00
@@ -67,10 +68,12 @@ class RoutingCourier:
         self.posted.append((url, body))
         if any(url.startswith(prefix) for prefix in self.cut_off):
             raise Refusal(Outcome.UNAVAILABLE, f"{url} is cut off")
-        answer = await self.handlers[url](body)
-        if any(url.startswith(prefix) for prefix in self.losing_answers):
-            raise Refusal(Outcome.TIMED_OUT, f"the answer of {url} was lost")
-        return answer
+        if not any(url.startswith(prefix) for prefix in self.losing_answers):
+            return await self.handlers[url](body)
+        # A refusal is an answer, too.
+        with suppress(Refusal):
+            await self.handlers[url](body)
+        raise Refusal(Outcome.TIMED_OUT, f"the answer of {url} was lost")
 
     async def get(self, url: str) -> bytes:
         """`ports.Library`: a document that the other party publishes."""
@@ -170,10 +173,10 @@ class SimulatedNetwork:
         self.courier.handlers[f"{url}/v1/cash"] = institution.cash
         self.courier.handlers[f"{url}/v1/verifications"] = institution.verify
         self.courier.handlers[f"{url}/v1/verify"] = institution.answer_verify_request
+        self.courier.handlers[f"{url}{TIME_PATH}"] = institution.tell_time
         self.courier.published[f"{url}{LIST_PATH}"] = institution.double_spending.document
         self.courier.published[f"{url}{EVIDENCE_PATH}"] = institution.evidence
         self.institutions[code] = institution
-        self.courier.handlers[f"{url}{TIME_PATH}"] = institution.tell_time
         return institution
 
     def restart(self, code: str) -> Institution:

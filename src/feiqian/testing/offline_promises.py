@@ -1,11 +1,11 @@
 """What must be true of an offline world, at any step and when everything is reconciled.
 
 Nobody honest is accused. Everybody honest has exactly what was paid to them less what they paid, and
-all of it is sound or shown to be void. Evidence that must exist follows from what was shown to the
-institutions and from which transfer of a state won; neither more nor less may be found.
+all of it is sound or shown to be void. Evidence follows from which transfer of a state won: what an
+issuer has decided on must have led to it, and what was never sent to an institution cannot have.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from feiqian.crypto.trust import TrustStore
@@ -49,9 +49,9 @@ class Promises:
                 assert accusation.identifier == identifier
                 assert accusation.offender in {rogue.fingerprint for rogue in self.world.rogues}
                 found.add(identifier)
-        shown = self._shown(self.world.honest)
-        maybe = [*shown, *self._shown(self.world.rogues)]
-        assert set(self._conflicts(shown)) <= found <= set(self._conflicts(maybe))
+        decided = self._decided()
+        shown = [item for pocket in self.world.pockets for item in pocket.shown]
+        assert set(self._conflicts(decided)) <= found <= set(self._conflicts(shown))
         return len(found)
 
     def check_reported(self) -> None:
@@ -122,11 +122,12 @@ class Promises:
         rogues = {rogue.fingerprint for rogue in self.world.rogues}
         assert any(owner in rogues for steps in chains for owner, _, _ in steps)
 
-    def _shown(self, pockets: Iterable[Pocket]) -> list[PaymentItem]:
+    def _decided(self) -> list[PaymentItem]:
+        """What somebody knows an issuer to have decided on."""
         items: list[PaymentItem] = []
-        for pocket in pockets:
-            items += pocket.asked
-            for body in (*pocket.deposited.values(), *pocket.errands.values()):
+        for pocket in self.world.pockets:
+            items += pocket.decided
+            for body in pocket.deposited.values():
                 items += body.items
         return items
 

@@ -1,9 +1,8 @@
 """A world of pockets that pay each other offline, honest and rogue, and what must be true of it.
 
 Actions may fail by name, as life has it. What is counted here is independent of the parties: what
-each honest holder paid and was paid, and every payment item that was ever shown to an institution.
-Evidence that must exist follows from these items and from which transfer of a state won; neither more
-nor less may be found.
+each honest holder paid and was paid, every payment item that was ever sent to an institution, and
+those among them that an issuer is known to have decided on.
 """
 
 from collections.abc import Iterator

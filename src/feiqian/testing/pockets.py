@@ -80,8 +80,10 @@ class Pocket(ChipHost):
     """A chip host that is also in touch with its institution, now and then."""
 
     number: str = NEW_WALLET
-    asked: list[PaymentItem] = field(default_factory=list)
-    """All that an institution was ever asked to verify."""
+    shown: list[PaymentItem] = field(default_factory=list)
+    """All that was ever sent to an institution, to verify or to deposit; it may not have arrived."""
+    decided: list[PaymentItem] = field(default_factory=list)
+    """What an issuer's verdict has come back for."""
     found: list[Found] = field(default_factory=list)
     errands: dict[bytes, RedeemBody] = field(default_factory=dict)
     """Deposits that are not answered yet, by identifier of the piece."""
@@ -154,6 +156,7 @@ class Pocket(ChipHost):
         )
         items = self.spent((chain,), self.perform(command))
         self.errands[identifier] = RedeemBody(VERSION, items)
+        self.shown += items
         await self.settle_errands()
 
     async def settle_errands(self) -> None:
@@ -184,16 +187,19 @@ class Pocket(ChipHost):
 
     async def ask_again(self) -> None:
         """Have everything verified once more that ever was; that changes nothing."""
-        items = tuple(self.asked)
+        items = tuple(self.decided)
         for start in range(0, len(items), MAX_ITEMS):
             await self._ask_verdicts(items[start : start + MAX_ITEMS])
 
     async def _ask_verdicts(self, items: Sequence[PaymentItem]) -> tuple[VerifiedItem, ...]:
-        self.asked += items
+        self.shown += items
         request = encode_message(VerificationRequest(tuple(items)))
         url = self.network.url(self.code) + "/v1/verifications"
         raw = await self.network.courier.post(url, request)
-        return decode_message(raw, VerificationResult).results
+        results = decode_message(raw, VerificationResult).results
+        pairs = zip(items, results, strict=True)
+        self.decided += [item for item, result in pairs if result.verdict is not None]
+        return results
 
     def _read(self, item: PaymentItem, result: VerifiedItem) -> tuple[Found | None, Refusal | None]:
         """What is anomalous by the issuer's word, and why it cannot be taken in."""

@@ -62,7 +62,7 @@ class RoguePocket(Pocket):
         twin.chip = self.rogue_chip.clone(chip_seed(self.network, label))
         twin.entropy = SeededEntropy(f"{self.network.seed}/{label}")
         twin.chains, twin.offers, twin.receipts = dict(self.chains), {}, {}
-        twin.unverified, twin.asked, twin.found = {}, [], []
+        twin.unverified, twin.shown, twin.decided, twin.found = {}, [], [], []
         twin.errands, twin.deposited, twin.void = {}, {}, {}
         twin.session = ChipSession(twin.chip)
         twin.session.verify_pin(PIN)
