@@ -54,6 +54,7 @@ _NEXT: dict[Outcome, str] = {
     Outcome.POSITION_REPLAYED: _NEVER,
     Outcome.POSITION_IMPLAUSIBLE: "a later position, with its own number",
     Outcome.TIME_UNKNOWN: "once a fix or the platform has told the time",
+    Outcome.OVERDUE: "once the wallet is synchronised",
     Outcome.FIX_MISSING: "with the next fix",
     Outcome.FIX_STALE: "with the next fix",
     Outcome.FIX_BACKWARD: "with the next fix",

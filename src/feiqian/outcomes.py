@@ -97,6 +97,8 @@ class Outcome(StrEnum):
     # Time --------------------------------------------------------------------------------------
     TIME_UNKNOWN = "time_unknown"
     """The wallet does not know the time, so that offline it neither pays nor is paid."""
+    OVERDUE = "overdue"
+    """The wallet was not in touch for so long that, by its own rule, it must be before it goes on."""
     FIX_MISSING = "fix_missing"
     """The source of time gave no fix in time, or one too vague to be of use."""
     FIX_STALE = "fix_stale"
