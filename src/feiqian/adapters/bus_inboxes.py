@@ -20,6 +20,8 @@ from feiqian.wire.envelope import MAX_MESSAGE_BYTES
 MAX_MEMBERS = 20_000
 MAX_WAITING = 256
 """Messages in one inbox; one more is refused to its sender."""
+WINDOW = 32
+"""Messages that are shown to a member before it has taken the first of them."""
 SESSION_EXPIRY_S = 3_600
 """How long an inbox is kept for a member that is away."""
 
@@ -50,13 +52,18 @@ class Presence:
             raise Refusal(Outcome.UNAVAILABLE, f"{self.name} left the bus, or was taken over")
 
     async def next(self) -> tuple[int, Delivery]:
-        """The next message that was not shown yet, and its number. It stays until `taken`."""
+        """The next message that was not shown yet, and its number. It stays until `taken`.
+
+        Waits while `WINDOW` messages are shown and not taken. `Refusal` unavailable.
+        """
         while True:
             self.check()
-            for number, delivery in self._inbox.waiting:
-                if number > self._shown:
-                    self._shown = number
-                    return number, delivery
+            waiting = self._inbox.waiting
+            # Numbers in an inbox are consecutive, so this counts what was shown and not taken.
+            shown = max(0, self._shown + 1 - waiting[0][0]) if waiting else 0
+            if shown < min(len(waiting), WINDOW):
+                self._shown, delivery = waiting[shown]
+                return self._shown, delivery
             self._news.clear()
             await self._news.wait()
 
@@ -66,6 +73,7 @@ class Presence:
         waiting = self._inbox.waiting
         while waiting and waiting[0][0] <= min(number, self._shown):
             waiting.popleft()
+        self._news.set()
 
     def wake(self) -> None:
         """Something may have changed: look again."""
