@@ -83,6 +83,7 @@ class Event(StrEnum):
     # match
     MATCHED = "matched"
     AMBIGUOUS = "ambiguous"
+    ANSWER = "answer"
     NO_SINGLE_YES = "no single yes"
     OTHER_ENTITY = "at another entity"
     LEFT = "left"
@@ -242,6 +243,13 @@ _USED = {
     _E.SITE_REFUSED: _S.REFUSED,
 }
 
+_AGREED = {
+    _E.AGREED: _S.PAID,
+    _E.AGREED_OFFLINE: _S.PAID_OFFLINE,
+    _E.DISAGREED: _S.DISPUTED,
+    _E.ANOMALOUS: _S.REFUSED,
+}
+
 _MANAGEMENT = {
     _S.START: {
         _E.CHIP_AUTHORISED: _S.TRACKING,
@@ -257,6 +265,7 @@ _MANAGEMENT = {
     },
     _S.ASKING: {
         _E.MATCHED: _S.MATCHED,
+        _E.ANSWER: _S.ASKING,
         _E.NO_SINGLE_YES: _S.TRACKING,
         _E.OTHER_ENTITY: _S.MISMATCH,
         _E.CANCELLED: _S.CANCELLED,
@@ -275,31 +284,38 @@ _MANAGEMENT = {
         _E.EXPIRED: _S.STOPPING,
         **_USED,
     },
-    _S.STOPPING: _USED,
+    _S.STOPPING: {
+        _E.EXPIRED: _S.EXPIRED,
+        **_USED,
+    },
     _S.FEE_DUE: {
         _E.PAYER_RECEIPT: _S.AWAITING_PAYEE,
         _E.PAYEE_RECEIPT: _S.AWAITING_PAYER,
         _E.OWED: _S.FEE_OWED,
         _E.EXPIRED: _S.UNPAID,
+        _E.RECONCILED: _S.FEE_DUE,
+        _E.ANOMALOUS: _S.FEE_DUE,
     },
     _S.FEE_OWED: {
         _E.PAYER_RECEIPT: _S.AWAITING_PAYEE,
         _E.PAYEE_RECEIPT: _S.AWAITING_PAYER,
         _E.EXPIRED: _S.UNPAID,
+        _E.RECONCILED: _S.FEE_OWED,
+        _E.ANOMALOUS: _S.FEE_OWED,
     },
     _S.UNPAID: {
         _E.PAYER_RECEIPT: _S.AWAITING_PAYEE,
         _E.PAYEE_RECEIPT: _S.AWAITING_PAYER,
+        _E.RECONCILED: _S.UNPAID,
+        _E.ANOMALOUS: _S.UNPAID,
     },
     _S.AWAITING_PAYEE: {
-        _E.AGREED: _S.PAID,
-        _E.AGREED_OFFLINE: _S.PAID_OFFLINE,
-        _E.DISAGREED: _S.DISPUTED,
+        _E.RECONCILED: _S.AWAITING_PAYEE,
+        **_AGREED,
     },
     _S.AWAITING_PAYER: {
-        _E.AGREED: _S.PAID,
-        _E.AGREED_OFFLINE: _S.PAID_OFFLINE,
-        _E.DISAGREED: _S.DISPUTED,
+        _E.RECONCILED: _S.AWAITING_PAYER,
+        **_AGREED,
     },
     _S.PAID_OFFLINE: {
         _E.RECONCILED: _S.PAID,
@@ -310,6 +326,7 @@ _MANAGEMENT = {
 _ENTITY = {
     _S.START: {
         _E.MATCHED: _S.STARTING,
+        _E.STOP: _S.AWAITING_ORDER,
     },
     _S.STARTING: {
         _E.STARTED: _S.SERVING,

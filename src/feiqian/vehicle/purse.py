@@ -5,55 +5,13 @@ here is harmless the second time: the chip charges an order id once, and answers
 the same bytes.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from feiqian.outcomes import Outcome
 from feiqian.ports import Link
-from feiqian.wire.service import FeeOrder, Side
-from feiqian.wire.usage import ServiceClass
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What the holder lets the chip pay without being asked again (V-09)."""
-
-    payee: bytes | None
-    """The fingerprint of one entity's wallet; None: whatever the provider states of its class."""
-    provider_key: bytes
-    """Whose statements count."""
-    service: ServiceClass
-    ceiling_minor: int
-    """Most for one use."""
-    valid_from_ms: int
-    valid_until_ms: int
-    uses: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What became of a fee on one side.
-
-    `outcome` accepted (or repeated): `proof` proves it. In `outcomes.UNDECIDED` with `signed`: the
-    value has left the payer's chip, and `settle` brings the proof later. Anything else: nothing moved.
-    """
-
-    outcome: Outcome
-    detail: str
-    side: Side
-    amount_minor: int = 0
-    payee: bytes = b""
-    nonce: bytes = b""
-    transfers: tuple[bytes, ...] = ()
-    offline: bool = False
-    """Whether the payee's chip took it in, and `proof` is its receipt."""
-    proof: bytes = b""
-    certificate: bytes = b""
-    """Of the payee's chip."""
-    signed: bool = False
-    """Payer: whether the chip has signed transfers for this order."""
-    reconciled: bool = True
-    """Payee: whether the issuers have verified it."""
+from feiqian.protocol.service_facts import Settlement
+from feiqian.timing.moment import Moment
+from feiqian.wire.authorisation import Grant
+from feiqian.wire.service import FeeOrder
 
 
 class Purse(Protocol):
@@ -74,8 +32,11 @@ class Purse(Protocol):
         """Of the chip."""
         ...
 
-    async def authorise(self, grant: Grant) -> bytes:
-        """The chip's signed authorisation. `Refusal`: pin_required, frozen and others by name."""
+    async def authorise(self, grant: Grant, moment: Moment) -> bytes:
+        """The chip's signed authorisation, the same for the same grant and moment (V-02).
+
+        Raises `Refusal`: pin_required, wallet_frozen and others by name.
+        """
         ...
 
     async def revoke(self, number: int) -> None:

@@ -18,15 +18,12 @@ from feiqian.money.amounts import AmountMinor, AmountOrZeroMinor
 from feiqian.money.identifiers import Fingerprint, Identifier
 from feiqian.outcomes import Outcome
 from feiqian.timing.moment import Moment
+from feiqian.wire.authorisation import OrderId, RawAuthorisation, RawEntityStatement
 from feiqian.wire.items import MAX_ITEMS
 from feiqian.wire.payment import MAX_CONFIRMATION_BYTES, Detail
 from feiqian.wire.positions import Position
 from feiqian.wire.usage import FeeLines, ServiceClass, Usage
 
-MAX_STATEMENT_BYTES = 384
-"""Of an entity statement; `wire.authorisation` says what it holds."""
-MAX_AUTHORISATION_BYTES = 512
-"""Of a chip's authorisation; likewise."""
 MAX_MEMBERSHIP_BYTES = 256
 MAX_SHORT_BYTES = 512
 """Of a message without anything long in it."""
@@ -43,9 +40,6 @@ MAX_RECIPIENTS = 3
 MAX_TARIFF_NAME = 24
 
 RequestId = Annotated[bytes, Meta(min_length=16, max_length=16)]
-OrderId = Annotated[bytes, Meta(min_length=16, max_length=16)]
-RawStatement = Annotated[bytes, Meta(max_length=MAX_STATEMENT_BYTES)]
-RawAuthorisation = Annotated[bytes, Meta(max_length=MAX_AUTHORISATION_BYTES)]
 RawMembership = Annotated[bytes, Meta(max_length=MAX_MEMBERSHIP_BYTES)]
 
 
@@ -131,7 +125,7 @@ class ServiceOffer(Said, frozen=True):
 
     request_id: RequestId
     service: ServiceClass
-    statement: RawStatement
+    statement: RawEntityStatement
     """Entity, service class and the fingerprint of its wallet, signed by the provider."""
     management: Name
     """Who matches and orders the fee."""
@@ -240,7 +234,7 @@ class FeeOrder(Said, frozen=True):
     entity: Name
     amount_minor: AmountMinor
     lines: FeeLines
-    statement: RawStatement
+    statement: RawEntityStatement
     """Of the entity: the vehicle's chip checks it, also under a standing authorisation."""
     expires_at_ms: UnixMs
     moment: Moment
