@@ -26,15 +26,17 @@ from feiqian.wire import (
     items,
     payment,
     platform_requests,
+    relay,
     request_envelope,
     synchronisation,
-    verification,
     time_statement,
+    verification,
     wallet_requests,
 )
 from feiqian.wire import double_spending as listing
 from feiqian.wire.envelope import encode_message
 from feiqian.wire.request_envelope import Action
+from feiqian.wire.satellite import Header, Kind
 
 V = cbor.VERSION
 NOW_MS = 1_790_000_000_000
@@ -111,6 +113,7 @@ def make_samples(suite: Suite) -> Samples:
     _trust(samples)
     _money(samples)
     _payment(samples)
+    _relay(samples)
     _cashing(samples)
     _wallet_requests(samples)
     _platform_requests(samples)
@@ -247,6 +250,14 @@ def _offline_payment(to: Samples) -> None:
     to.message("mailbox_answer_receipt", payment.MailboxAnswer(to.raw("receipt")))
 
 
+def _relay(to: Samples) -> None:
+    """A neighbour carries a sealed report; nothing has come down yet, then an answer has."""
+    up = Header(Kind.REPORT, 7, 1).encode() + bytes(120)
+    down = Header(Kind.ANSWER, 7, 1).encode() + bytes(96)
+    to.message("relay_question", relay.RelayQuestion(7, (up,)))
+    to.message("relay_answer", relay.RelayAnswer(Outcome.ACCEPTED, (down,)))
+
+
 def _cashing(to: Samples) -> None:
     item = cashing.CashItem(_item(to, full=True), to.raw("payee_certificate"))
     request = cashing.CashRequest(V, REQUEST_ID, "B", "A", NOW_MS + 1_500, (item,))
@@ -276,6 +287,8 @@ def _wallet_requests(to: Samples) -> None:
     standing = wallet_requests.TransferStanding(paid, Outcome.ACCEPTED, "B", to.raw("renewal"))
     in_touch = synchronisation.Synchronisation(V, "A-7K2Q9D4M", Moment(NOW_MS, 250), 3)
     to.sign("synchronisation", synchronisation.SYNCHRONISATION, "institution_a", in_touch)
+    told = time_statement.TimeStatement(V, NONCE, Moment(NOW_MS, 250))
+    to.sign("time_statement", time_statement.TIME_STATEMENT, "institution_a", told)
     letter = encode_message(payment.PaymentRequest(NONCE, items))
     bodies = {
         Action.OPEN: wallet_requests.OpenBody(V, to.keys["payer"].public, 2),
@@ -287,8 +300,6 @@ def _wallet_requests(to: Samples) -> None:
         Action.ACCOUNT: request_envelope.EmptyBody(V),
         Action.SYNCHRONISE: request_envelope.EmptyBody(V),
         Action.MAILBOX: wallet_requests.MailboxBody(V, (to.raw("receipt"),), (paid,)),
-    told = time_statement.TimeStatement(V, NONCE, Moment(NOW_MS, 250))
-    to.sign("time_statement", time_statement.TIME_STATEMENT, "institution_a", told)
     }
     results = {
         Action.OPEN: wallet_requests.OpenResult(V, to.raw("payer_certificate"), "A-0001"),
