@@ -108,18 +108,21 @@ def numbers_in(holder: Holder, told_of: OrderNews) -> tuple[int, ...]:
     )
 
 
-async def due(holder: Holder) -> frozenset[OrderKind]:
-    """What the host has still to do."""
+async def due(holder: Holder) -> list[ControlOrder]:
+    """What the host has still to do, by number."""
+    suite = holder.around.trust.suite
     rows = await holder.around.store.read(
-        lambda tx: tx.query("SELECT DISTINCT kind FROM orders WHERE due = 1")
+        lambda tx: tx.query("SELECT raw FROM orders WHERE due = 1 ORDER BY number")
     )
-    return frozenset(OrderKind(kind) for (kind,) in rows)
+    return [CONTROL_ORDER.peek(suite, read_bytes(raw)) for (raw,) in rows]
 
 
-async def done(holder: Holder, kind: OrderKind) -> None:
-    """The host has carried out the orders of this kind."""
+async def done(holder: Holder, order: ControlOrder) -> None:
+    """The host has carried out this order, and with it the earlier ones of its kind."""
     await holder.around.store.write(
-        lambda tx: tx.execute("UPDATE orders SET due = 0 WHERE kind = ?", (kind,))
+        lambda tx: tx.execute(
+            "UPDATE orders SET due = 0 WHERE kind = ? AND number <= ?", (order.kind, order.number)
+        )
     )
 
 

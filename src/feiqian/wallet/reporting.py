@@ -23,6 +23,8 @@ from feiqian.wire.satellite import Header, Kind, SatelliteAnswer, seal_message
 
 REPORT_LIFETIME_MS = 6 * 3_600_000
 """A report that was not answered for so long is not sent any more: a newer one is written."""
+REPORT_PAUSE_MS = 3_600_000
+"""After an answer that did not synchronise the chip, the next report waits so long."""
 MAX_KEPT = 64
 """Upward messages that are kept."""
 
@@ -48,6 +50,16 @@ async def open_report(holder: Holder) -> Upward | None:
     """The report that waits for its answer and is still young; None when there is none."""
     oldest_ms = holder.around.now_ms() - REPORT_LIFETIME_MS
     return await holder.around.store.read(lambda tx: _open(tx, Kind.REPORT, oldest_ms))
+
+
+async def last_answered_ms(holder: Holder) -> int:
+    """When a report was answered last, whatever the answer; 0 for never."""
+    [(answered_ms,)] = await holder.around.store.read(
+        lambda tx: tx.query(
+            "SELECT MAX(acknowledged_at_ms) FROM satellite_messages WHERE kind = ?", (Kind.REPORT,)
+        )
+    )
+    return int(answered_ms or 0)
 
 
 async def write_report(holder: Holder, channel: Channel, shelf: ListShelf) -> Upward:

@@ -56,8 +56,8 @@ class Wallet:
 
     def __init__(self, holder: Holder) -> None:
         self.holder = holder
-        self._shelf = ListShelf(holder.around.trust, holder.around.store)
-        self._payments = Payments(holder, self._shelf)
+        self.shelf = ListShelf(holder.around.trust, holder.around.store)
+        self._payments = Payments(holder, self.shelf)
         self._banking = Banking(holder)
         self._busy = asyncio.Lock()
 
@@ -90,7 +90,7 @@ class Wallet:
             offline_to_pay_minor=limits.offline_total_minor - status.offline_paid_minor,
             offline_to_receive_minor=limits.offline_total_minor - status.offline_received_minor,
             synchronised_at_ms=None if synchronised is None else synchronised.midpoint_ms,
-            listed_by=describe(await self._shelf.held()),
+            listed_by=describe(await self.shelf.held()),
         )
 
     async def account(self) -> AccountResult:
@@ -153,7 +153,7 @@ class Wallet:
     async def synchronise(self) -> SyncReport:
         """Take up everything that is open."""
         async with self._busy:
-            run = Synchronisation(self.holder, self._payments, self._banking, self._shelf)
+            run = Synchronisation(self.holder, self._payments, self._banking, self.shelf)
             return await run.run()
 
     async def learn_directory(self, raw: bytes) -> bool:

@@ -1,0 +1,219 @@
+"""A wallet left alone: it looks whether it is connected, takes the time, and says where it is (W-01..W-06).
+
+One look goes in a fixed order. Connected: everything open is taken up, as `wallet sync` does. Not
+connected: the time is taken from its sources, the duration offline is judged, and an overdue wallet
+reports itself by satellite, and again until it is answered. Either way the host carries out what the
+platform ordered. A look decides nothing twice: what is on its way is not sent a second time.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from feiqian.carrier import Carrier
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.wallet import orders
+from feiqian.wallet.overdue import (
+    OVERDUE_RULE,
+    OverdueAction,
+    OverdueJudgement,
+    OverdueRule,
+    Standing,
+    actions_due,
+    judge_overdue,
+)
+from feiqian.wallet.relay import Relay
+from feiqian.wallet.reporting import (
+    REPORT_LIFETIME_MS,
+    REPORT_PAUSE_MS,
+    Upward,
+    last_answered_ms,
+)
+from feiqian.wallet.satellite import Heard, SatelliteDesk
+from feiqian.wallet.synchronisation import SyncReport
+from feiqian.wallet.timekeeping import Timekeeper, TimeStatus
+from feiqian.wallet.wallet import Wallet
+from feiqian.wire.control import ControlOrder, ListParameter, OrderKind, read_parameter
+
+Probe = Callable[[], Awaitable[bool]]
+"""Whether the network answers, by the connection rule."""
+
+
+@dataclass(slots=True)
+class Sight:
+    """What one look saw and did."""
+
+    connected: bool
+    time: TimeStatus
+    judgement: OverdueJudgement
+    actions: frozenset[OverdueAction]
+    reporting: bool
+    """A report is on its way by satellite."""
+    synchronised: SyncReport | None = None
+    due: tuple[OrderKind, ...] = ()
+    """Orders that the host has still to carry out."""
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Air:
+    """How a wallet reaches the platform by satellite."""
+
+    desk: SatelliteDesk
+    carrier: Carrier
+    station: str
+    """The ground station's address in the short-message service."""
+    relay: Relay | None = None
+    """Whom we carry for, if we do."""
+    _parcels: dict[int, int] = field(default_factory=dict)
+
+    def is_on_its_way(self, message: Upward) -> bool:
+        """Whether the carrier still sends it."""
+        parcel = self._parcels.get(message.number)
+        return parcel is not None and self.carrier.is_open(parcel)
+
+    def send(self, message: Upward) -> None:
+        """Send it, unless it is on its way; a newer one of its kind replaces an older."""
+        if not self.is_on_its_way(message):
+            parcel = self.carrier.send(message.content, self.station, REPORT_LIFETIME_MS)
+            self._parcels[message.number] = parcel
+
+    def settle(self, number: int) -> None:
+        """The platform has it."""
+        parcel = self._parcels.pop(number, None)
+        if parcel is not None:
+            self.carrier.settle(parcel)
+
+    async def next(self) -> Heard | None:
+        """The next message for us; None for one that was not, or that proves nothing."""
+        content = (await self.carrier.receive()).content
+        heard = None
+        try:
+            heard = await self.desk.take(content)
+        except Refusal as refusal:
+            if refusal.outcome is not Outcome.WRONG_ADDRESSEE:
+                return None
+        if self.relay is not None:
+            self.relay.keep(content)
+        if heard is not None and heard.answered is not None:
+            self.settle(heard.answered.number)
+        return heard
+
+
+@dataclass(slots=True)
+class Watch:
+    """Looks after one wallet."""
+
+    wallet: Wallet
+    timekeeper: Timekeeper
+    probe: Probe
+    rule: OverdueRule = OVERDUE_RULE
+    air: Air | None = None
+
+    async def look(self) -> Sight:
+        """Look once."""
+        problems: list[str] = []
+        synchronised = None
+        connected = await self.probe()
+        if connected:
+            synchronised = await self.wallet.synchronise()
+            problems += synchronised.problems
+        judgement = self._judge()
+        anew = OverdueAction.CORRECT_CLOCK in actions_due(self.rule, judgement)
+        problems += map(str, await self.timekeeper.update(anew=anew))
+        judgement = self._judge()
+        reporting = False
+        await self._carry_out(problems, connected=connected)
+        waiting = await orders.due(self.wallet.holder)
+        if not connected and self.air is not None:
+            reporting = await self._speak(self.air, judgement, waiting, problems)
+        return Sight(
+            connected=connected,
+            time=self.timekeeper.clock.status(),
+            judgement=judgement,
+            actions=actions_due(self.rule, judgement),
+            reporting=reporting,
+            synchronised=synchronised,
+            due=tuple(order.kind for order in waiting),
+            problems=problems,
+        )
+
+    async def listen(self, timeout_ms: int) -> list[Heard]:
+        """Take in what comes by satellite, until the time is over or something came that counts."""
+        if self.air is None:
+            return []
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                return [await self._next(self.air)]
+        except TimeoutError:
+            return []
+
+    async def _next(self, air: Air) -> Heard:
+        heard = None
+        while heard is None:
+            heard = await air.next()
+        return heard
+
+    def _judge(self) -> OverdueJudgement:
+        status = self.wallet.holder.around.chip.status()
+        known = self.timekeeper.clock.known()
+        return judge_overdue(known, status.synchronised_at, self.rule.preset_ms)
+
+    async def _speak(
+        self,
+        air: Air,
+        judgement: OverdueJudgement,
+        waiting: list[ControlOrder],
+        problems: list[str],
+    ) -> bool:
+        """Send what the platform should know; whether a report is on its way."""
+        asked = any(order.kind is OrderKind.SYNCHRONISE for order in waiting)
+        wanted = asked or judgement.standing is Standing.OVERDUE
+        try:
+            wanted = wanted and await self._may_report(waiting)
+            if wanted:
+                air.send(await air.desk.report())
+            receipts = await air.desk.receipts()
+            if receipts is not None:
+                air.send(receipts)
+        except Refusal as refusal:
+            problems.append(str(refusal))
+            return False
+        return wanted
+
+    async def _may_report(self, waiting: list[ControlOrder]) -> bool:
+        """Not so soon after one that was answered, unless the platform asked for it since."""
+        holder = self.wallet.holder
+        answered_ms = await last_answered_ms(holder)
+        asked_ms = [each.issued_at_ms for each in waiting if each.kind is OrderKind.SYNCHRONISE]
+        again_ms = min(
+            [answered_ms + REPORT_PAUSE_MS, *(ms for ms in asked_ms if ms > answered_ms)]
+        )
+        return holder.around.now_ms() >= again_ms
+
+    async def _carry_out(self, problems: list[str], *, connected: bool) -> None:
+        for order in await orders.due(self.wallet.holder):
+            try:
+                carried_out = await self._is_carried_out(order, connected=connected)
+            except Refusal as refusal:
+                problems.append(str(refusal))
+                continue
+            if carried_out:
+                await orders.done(self.wallet.holder, order)
+
+    async def _is_carried_out(self, order: ControlOrder, *, connected: bool) -> bool:
+        """Whether the order has taken effect; a clock is corrected here and now."""
+        if order.kind is OrderKind.CLOCK:
+            problems = await self.timekeeper.update(anew=True)
+            return not problems and self.timekeeper.clock.known() is not None
+        if order.kind is OrderKind.LIST:
+            return await self._list_reaches(order)
+        status = self.wallet.holder.around.chip.status()
+        moved = status.synchronised_at
+        return connected or (moved is not None and moved.latest_ms >= order.issued_at_ms)
+
+    async def _list_reaches(self, order: ControlOrder) -> bool:
+        parameter = read_parameter(order)
+        held = await self.wallet.shelf.held()
+        assert isinstance(parameter, ListParameter)
+        return held is not None and held.state.number >= parameter.number
