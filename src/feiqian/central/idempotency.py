@@ -7,6 +7,10 @@ it out. The same request then gets the same bytes for ever; another request unde
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+from msgspec import Struct
+
+from feiqian.crypto.suites import Suite
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 
@@ -18,6 +22,12 @@ class Key:
     sender: str
     request_id: bytes
     digest: bytes
+
+
+def operator_key(suite: Suite, operator: str, key: str, action: Struct) -> Key:
+    """The key of an operator's action; operators do not share keys."""
+    said = msgspec.json.encode((type(action).__name__, action))
+    return Key(operator, key.encode(), suite.digest(said))
 
 
 def once(tx: Transaction, key: Key, decide: Callable[[], bytes]) -> bytes:

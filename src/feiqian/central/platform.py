@@ -32,6 +32,7 @@ from feiqian.central.list_documents import (
     ListRevocation,
     ListRevoked,
 )
+from feiqian.central.office import Office
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.crypto.trust import TrustStore
 from feiqian.ports import Clock, Store, Transaction
@@ -52,6 +53,7 @@ class Platform:
         self._clock = clock
         self._trust = TrustStore(authority.suite, authority.root)
         self._book = ListBook(authority)
+        self.office = Office(authority, self._trust, self._book, store, clock)
 
     @classmethod
     async def open(
@@ -143,8 +145,7 @@ class Platform:
         answer: type[R],
     ) -> R:
         """Do an operator's action under its key and give the answer it got then or now."""
-        digest = self._authority.suite.digest(msgspec.json.encode((type(action).__name__, action)))
-        key = idempotency.Key(OPERATOR, action.key.encode(), digest)
+        key = idempotency.operator_key(self._authority.suite, OPERATOR, action.key, action)
         now_ms = self._clock.now().midpoint_ms
 
         def job(tx: Transaction) -> bytes:

@@ -1,4 +1,4 @@
-"""Signed requests of institutions: issue, return, settle, position, report (P-01, P-05, P-07, D-14).
+"""Signed requests of institutions, on their own account and for their wallets (P-01, P-05, P-07, D-14).
 
 Three steps. `read_request` judges the bytes. `authenticate` judges who signed them, and turns the
 request into its decision: a function of a transaction. `answer` runs that under the sender's key.
@@ -12,7 +12,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from feiqian.central import claims, idempotency, issuance, reports, settlement
+from feiqian.central import channels, claims, idempotency, issuance, news, reports, settlement
 from feiqian.central.authority import Authority
 from feiqian.central.claims import Statement
 from feiqian.central.ledger import balance_minor
@@ -28,6 +28,8 @@ from feiqian.money.amounts import MAX_AMOUNT_MINOR
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.timing.moment import Moment
+from feiqian.wire.channels import PassOnChannelBody
+from feiqian.wire.control_delivery import WalletNews
 from feiqian.wire.platform_requests import (
     IssueBody,
     PositionResult,
@@ -47,7 +49,7 @@ from feiqian.wire.request_envelope import (
     Request,
 )
 
-Body = IssueBody | SettleBody | EmptyBody | ReportBody
+Body = IssueBody | SettleBody | EmptyBody | ReportBody | PassOnChannelBody | WalletNews
 Decision = Callable[[Transaction, int], Struct]
 """What an authenticated request does, at a moment in Unix milliseconds, and its result."""
 
@@ -57,6 +59,8 @@ _SHAPES: dict[Action, type[Body]] = {
     Action.SETTLE: SettleBody,
     Action.POSITION: EmptyBody,
     Action.REPORT: ReportBody,
+    Action.CHANNEL: PassOnChannelBody,
+    Action.ORDERS: WalletNews,
 }
 
 
@@ -78,6 +82,8 @@ class Accepted:
     key: idempotency.Key
     request: Request
     decision: Decision
+    is_kept: bool = True
+    """Whether the answer is kept under the key; not where doing it again is harmless."""
 
 
 def read_request(suite: Suite, raw: bytes) -> Asked:
@@ -109,7 +115,8 @@ def authenticate(
         raise Refusal(Outcome.WRONG_ADDRESSEE, f"expected a request to {PLATFORM}")
     digest = authority.suite.digest(asked.signed.payload)
     key = idempotency.Key(request.sender, request.request_id, digest)
-    return Accepted(key, request, _decision(authority, trust, book, asked))
+    decision = _decision(authority, trust, book, asked, now)
+    return Accepted(key, request, decision, is_kept=request.action is not Action.ORDERS)
 
 
 def answer(authority: Authority, accepted: Accepted, now: Moment, tx: Transaction) -> bytes:
@@ -120,6 +127,8 @@ def answer(authority: Authority, accepted: Accepted, now: Moment, tx: Transactio
             raise Refusal(Outcome.EXPIRED, f"expected a new request within {MAX_AGE_MS} ms")
         return _decided(authority, accepted, now.midpoint_ms, tx)
 
+    if not accepted.is_kept:
+        return decide()
     return idempotency.once(tx, accepted.key, decide)
 
 
@@ -133,11 +142,17 @@ def _decided(authority: Authority, accepted: Accepted, now_ms: int, tx: Transact
     return ANSWER.sign(authority.suite, authority.key, said)
 
 
-def _decision(authority: Authority, trust: TrustStore, book: ListBook, asked: Asked) -> Decision:
+def _decision(
+    authority: Authority, trust: TrustStore, book: ListBook, asked: Asked, now: Moment
+) -> Decision:
     sender, body = asked.request.sender, asked.body
     if isinstance(body, ReportBody):
         report = reports.read_report(trust, body, sender, asked.signed.raw)
         return partial(reports.accept, book, report)
+    if isinstance(body, PassOnChannelBody):
+        return partial(channels.register, channels.read_registration(trust, body, sender, now))
+    if isinstance(body, WalletNews):
+        return partial(news.exchange, trust.suite, news.read_news(trust, body, sender, now))
     if isinstance(body, IssueBody):
         wish = issuance.Wish(sender, body.amount_minor, asked.signed.raw)
         act = issuance.issue if asked.request.action is Action.ISSUE else issuance.take_back

@@ -5,6 +5,8 @@ that were signed: they are the evidence. Types and syntax are those that SQLite 
 share. What must never happen is also a constraint here, so that no code path can make it happen.
 """
 
+from feiqian.central.control_schema import CONTROL_TABLES
+
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE settings (
@@ -130,4 +132,5 @@ MIGRATIONS: tuple[str, ...] = (
         reason TEXT NOT NULL
     )
     """,
+    CONTROL_TABLES,
 )

@@ -11,6 +11,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from feiqian.outcomes import Outcome
+from feiqian.wire.control import OrderNumber
 from feiqian.wire.items import RawCertificate
 
 MAX_COMPACT_BYTES = 320
@@ -22,7 +23,6 @@ CompactOrder = Annotated[bytes, Meta(min_length=65, max_length=MAX_COMPACT_BYTES
 """A signed `ControlOrder`."""
 CompactReceipt = Annotated[bytes, Meta(min_length=65, max_length=MAX_COMPACT_BYTES)]
 """A signed `ControlReceipt`."""
-OrderNumber = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 
 
 class OpenOrders(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -2,9 +2,10 @@
 
 One exchange does everything: the station says what its terminal heard and which messages it has put
 on the air, the platform answers with everything that should be on the air now. A station believes
-the answer as a whole: what is new it begins to send, what is not there any more it stops sending. So
-an exchange that is lost costs nothing but time, and a station keeps no state. Exchanges of a station
-are numbered, by its clock, and an older one is refused.
+the answer as a whole: what is new it begins to send, what is not there any more it stops sending, but
+for answers, which it keeps for those who ask again. So an exchange that is lost costs nothing but
+time, and a station keeps nothing that matters. Exchanges of a station are numbered, by its clock, and
+an older one is refused.
 """
 
 from typing import Annotated
@@ -19,7 +20,7 @@ from feiqian.wire.satellite import MAX_BROADCAST_BYTES
 MAX_HEARD = 32
 """Most messages in one exchange."""
 MAX_AIRED = 256
-MAX_ON_AIR = 32
+MAX_ON_AIR = 256
 MAX_STATION_BYTES = 1_048_576
 
 ExchangeNumber = Annotated[int, Meta(ge=1, le=2**53 - 1)]
@@ -55,6 +56,9 @@ class AirTask(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     number: TaskNumber
     to: Address
     """Empty: to everybody."""
+    answers: Annotated[bytes, Meta(max_length=32)]
+    """The digest of the message heard that this answers: to be sent again whenever that is heard
+    again. Empty: to be sent until the platform has it no more."""
     content: Content
 
 

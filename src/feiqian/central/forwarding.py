@@ -1,0 +1,95 @@
+"""Passing reports on to the wallets' institutions, and their judgement back (W-07, W-10).
+
+What cannot be decided now waits for the next time. What an institution refuses is decided, too: the
+wallet gets an answer without a statement, and its synchronisation does not move. A statement is passed
+on only when it is the institution's own, for this very wallet.
+"""
+
+from functools import partial
+
+import structlog
+
+from feiqian.central import channels, membership, wallet_reports
+from feiqian.central.downlinks import Answer, Downlinks
+from feiqian.central.office import Office
+from feiqian.central.wallet_reports import Judgement, Waiting
+from feiqian.crypto import cbor
+from feiqian.crypto.certificates import parse_certificate
+from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome, Refusal
+from feiqian.ports import Courier, Transaction
+from feiqian.wire import request_envelope
+from feiqian.wire.request_envelope import ANSWER, MAX_BODY_BYTES
+from feiqian.wire.risk import PLATFORM_REQUEST, ReportedResult
+from feiqian.wire.synchronisation import SYNCHRONISATION
+
+log = structlog.get_logger("forwarding")
+
+
+class Forwarding:
+    """The platform as the one who asks."""
+
+    def __init__(self, office: Office, downlinks: Downlinks, courier: Courier) -> None:
+        self._office = office
+        self._downlinks = downlinks
+        self._courier = courier
+
+    async def forward(self) -> int:
+        """Pass on what waits; how many were judged."""
+        judged = 0
+        for each in await self._office.store.read(wallet_reports.waiting):
+            judgement = await self._judgement(each)
+            if judgement.outcome in UNDECIDED:
+                continue
+            await self._office.store.write(partial(self._keep, each, judgement))
+            log.info("judged", wallet=each.wallet, number=each.number, outcome=judgement.outcome)
+            judged += 1
+        return judged
+
+    async def _judgement(self, waiting: Waiting) -> Judgement:
+        try:
+            return await self._ask_again(waiting)
+        except Refusal as refusal:
+            return Judgement(refusal.outcome, refusal.detail, (), b"")
+
+    async def _ask_again(self, waiting: Waiting) -> Judgement:
+        try:
+            return await self._ask(waiting, waiting.request)
+        except Refusal as refusal:
+            if refusal.outcome is not Outcome.EXPIRED:
+                raise
+        office = self._office
+        now_ms = office.now_ms()
+        fresh = await office.store.write(
+            lambda tx: wallet_reports.renew(tx, office.authority, waiting, now_ms)
+        )
+        return await self._ask(waiting, fresh)
+
+    async def _ask(self, waiting: Waiting, request: bytes) -> Judgement:
+        office = self._office
+        member = await office.store.read(lambda tx: membership.member_of(tx, waiting.institution))
+        if member is None:
+            raise Refusal(Outcome.UNKNOWN_ISSUER, f"expected {waiting.institution} as a member")
+        key = parse_certificate(office.suite, member.certificate).value.public_key
+        answered = await self._courier.post(f"{member.url.rstrip('/')}/v1/reports", request)
+        answer = ANSWER.read(office.suite, answered, key)
+        if answer.request_id != PLATFORM_REQUEST.peek(office.suite, request).request_id:
+            raise Refusal(Outcome.WRONG_SESSION, "expected the answer to our request")
+        return self._read(waiting, answer, key)
+
+    def _read(self, waiting: Waiting, answer: request_envelope.Answer, key: bytes) -> Judgement:
+        if answer.outcome not in SUCCESSES:
+            return Judgement(answer.outcome, answer.detail, (), b"")
+        result = cbor.decode(answer.result, ReportedResult, limit=MAX_BODY_BYTES)
+        if result.statement:
+            stated = SYNCHRONISATION.read(self._office.suite, result.statement, key)
+            if stated.wallet != waiting.wallet:
+                raise Refusal(Outcome.WRONG_OWNER, f"expected a statement for {waiting.wallet}")
+        return Judgement(answer.outcome, "", result.findings, result.statement)
+
+    def _keep(self, waiting: Waiting, judgement: Judgement, tx: Transaction) -> None:
+        now_ms = self._office.now_ms()
+        channel = channels.find(tx, waiting.channel)
+        if not wallet_reports.judge(tx, waiting, judgement, now_ms) or channel is None:
+            return
+        answer = Answer(waiting.uplink, judgement.findings, judgement.statement)
+        self._downlinks.answer(tx, channel, answer, now_ms)
