@@ -62,15 +62,23 @@ class TerminalLine:
 
 
 class Simulator:
-    """Run it with `run`, and `connect` lines at any time."""
+    """Run it with `run`, and `connect` lines at any time.
+
+    Each `tick_ms` all modules tell their signal, time and position; real ones do it every second.
+    """
 
     def __init__(
-        self, constellation: Constellation, terminals: tuple[Terminal, ...], clock: Clock
+        self,
+        constellation: Constellation,
+        terminals: tuple[Terminal, ...],
+        clock: Clock,
+        tick_ms: int = SECOND_MS,
     ) -> None:
         self.constellation = constellation
         self._terminals = {each.address: each for each in terminals}
         self._lines: dict[str, list[TerminalLine]] = {address: [] for address in self._terminals}
         self._clock = clock
+        self._tick_ms = tick_ms
         self._flying = asyncio.Event()
 
     def connect(self, address: str) -> TerminalLine:
@@ -104,37 +112,37 @@ class Simulator:
 
     async def run(self) -> None:
         """Let time pass until cancelled; then all lines end."""
-        next_second_ms = _now_ms()
+        next_tick_ms = _now_ms()
         try:
             while True:
                 for to, heard in self.constellation.come_down(_now_ms()):
                     self._say(to, self._terminals[to].hear(heard))
-                if _now_ms() >= next_second_ms:
-                    self._second()
-                    next_second_ms += SECOND_MS
-                await self._wait_until(next_second_ms)
+                if _now_ms() >= next_tick_ms:
+                    self._tick()
+                    next_tick_ms += self._tick_ms
+                await self._wait_until(next_tick_ms)
         finally:
             for line in [line for lines in self._lines.values() for line in lines]:
                 line.end()
 
-    async def _wait_until(self, second_ms: int) -> None:
-        """Until the next second, the next arrival, or something new flies."""
+    async def _wait_until(self, tick_ms: int) -> None:
+        """Until the next tick, the next arrival, or something new flies."""
         self._flying.clear()
         due_ms = self.constellation.due_ms()
-        until_ms = second_ms if due_ms is None else min(due_ms, second_ms)
+        until_ms = tick_ms if due_ms is None else min(due_ms, tick_ms)
         try:
             async with asyncio.timeout_at(until_ms / SECOND_MS):
                 await self._flying.wait()
         except TimeoutError:
             return
 
-    def _second(self) -> None:
+    def _tick(self) -> None:
         moment_ms = self._clock.now().midpoint_ms
         for address, terminal in self._terminals.items():
             if not self._lines[address]:
                 continue
             beams = self.constellation.beams(address, _now_ms())
-            for sentence in terminal.every_second(beams, moment_ms):
+            for sentence in terminal.tick(beams, moment_ms):
                 self._say(address, sentence)
 
     def _say(self, address: str, sentence: bytes) -> None:

@@ -54,8 +54,8 @@ class Terminal:
         """What is said when a message has come down."""
         return self.dialect.report(heard).encode()
 
-    def every_second(self, beams: int, moment_ms: int) -> Sequence[bytes]:
-        """What is said each second: signal, time, position."""
+    def tick(self, beams: int, moment_ms: int) -> Sequence[bytes]:
+        """What is said unasked, mostly each second: signal, time, position."""
         receiver = self.receiver
         signal = self.dialect.report(Signal(beams)).encode()
         place = receiver.place if beams else None
