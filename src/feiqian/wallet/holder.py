@@ -14,6 +14,7 @@ from feiqian.ports import Clock, Courier, Entropy, Library, Store
 from feiqian.protocol.answers import REQUESTS_PATH, read_answer
 from feiqian.protocol.chain import Chain
 from feiqian.wallet import holdings
+from feiqian.wallet.rules import WALLET_RULES, WalletRules
 from feiqian.wallet.sessions import Journal
 from feiqian.wire.request_envelope import Action, Request
 
@@ -34,6 +35,7 @@ class Surroundings:
     library: Library
     clock: Clock
     entropy: Entropy
+    rules: WalletRules = WALLET_RULES
 
     def now_ms(self) -> int:
         """The current moment's midpoint."""

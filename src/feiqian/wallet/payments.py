@@ -21,12 +21,15 @@ from feiqian.protocol.effects import Finish, HandoverTaken, Record, RequestTaken
 from feiqian.protocol.machine import PaymentMachine
 from feiqian.protocol.payee import PayeeMachine, PayeeSetup
 from feiqian.protocol.payer import PayerMachine, PayerPast, PayerSetup
+from feiqian.timing.moment import Moment
 from feiqian.wallet import taken
 from feiqian.wallet.connection import NoCourier, is_connected, never_connected
 from feiqian.wallet.holder import Holder
 from feiqian.wallet.listing import ListShelf
+from feiqian.wallet.overdue import check_unrestricted, judge_overdue
 from feiqian.wallet.selection import select, select_offline
 from feiqian.wallet.session_rows import Stage
+from feiqian.wallet.timekeeping import check_known
 from feiqian.wire.payment import PaymentRequest
 
 Approval = Callable[[int, str], Awaitable[bool]]
@@ -77,6 +80,7 @@ class Payments:
         def choose(wanted_minor: int, offline_tier: int | None) -> Sequence[Chain]:
             if offline_tier is None:
                 return select(spendable, wanted_minor)
+            self._check_offline(now)
             return select_offline(suite, spendable, wanted_minor, offline_tier, now)
 
         setup = self._payer_setup(choose, amount_minor, by_identifier, offline)
@@ -87,9 +91,11 @@ class Payments:
     ) -> Finish:
         """Be paid over a link: the amount given (C-03), or None to let the payer set it (C-02).
 
-        Raises `Refusal` stale_list when the chip is to take it in, and nothing could be verified.
+        Raises `Refusal` when the chip is to take it in: time_unknown, overdue, and stale_list when
+        nothing could be verified.
         """
         if intake is not Intake.MANAGER:
+            self._check_offline(self.holder.around.clock.now())
             await self._settle_before_receiving()
         setup = await self._payee_setup(amount_minor, intake)
         return await self._run(PayeeMachine(setup), link, offline=intake is Intake.OFFLINE)
@@ -102,6 +108,13 @@ class Payments:
         if past is None:
             raise Refusal(Outcome.WRONG_SESSION, "expected a payment that is still pending")
         return await self._run(self._payer(past, on_link=True), link)
+
+    def _check_offline(self, now: Moment) -> None:
+        """Whether value may change hands without a manager now. `Refusal` time_unknown, overdue."""
+        check_known(now)
+        around = self.holder.around
+        rule, synchronised_at = around.rules.overdue, around.chip.status().synchronised_at
+        check_unrestricted(rule, judge_overdue(now, synchronised_at, rule.preset_ms))
 
     # Without the other side ----------------------------------------------------------------------
     async def settle_intents(self) -> list[Finish]:
@@ -217,7 +230,8 @@ class Payments:
 
     async def _connected(self, institution: str) -> bool:
         around = self.holder.around
-        return await is_connected(around.library, around.trust.url(institution))
+        url = around.trust.url(institution)
+        return await is_connected(around.library, url, around.rules.connection)
 
     async def _run(
         self,

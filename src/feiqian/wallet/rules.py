@@ -1,0 +1,18 @@
+"""The rules that a holder may set for a wallet of their own; what a chip or a manager enforces is not
+among them."""
+
+from dataclasses import dataclass
+
+from feiqian.protocol.verification import CONNECTION_RULE, ConnectionRule
+from feiqian.wallet.overdue import OVERDUE_RULE, OverdueRule
+
+
+@dataclass(frozen=True, slots=True)
+class WalletRules:
+    """What counts as connected (W-01), and what as offline for too long (W-09)."""
+
+    connection: ConnectionRule = CONNECTION_RULE
+    overdue: OverdueRule = OVERDUE_RULE
+
+
+WALLET_RULES = WalletRules()
