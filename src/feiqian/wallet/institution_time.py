@@ -4,6 +4,7 @@ Its statement was signed while our question was on its way, so the truth at our 
 its moment and that moment plus the whole way. A way that took long makes a vague fix.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 from feiqian.crypto import cbor
@@ -18,6 +19,8 @@ from feiqian.wire.time_statement import TIME_PATH, TIME_STATEMENT, TimeQuestion
 
 NONCE_BYTES = 16
 SOURCE = "platform"
+TIMEOUT_MS = 2_000
+"""An answer that takes longer would tell a vague time, and the holder waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,14 @@ class InstitutionTime:
     oscillator: Oscillator
     entropy: Entropy
     drift_ppm: int = DEFAULT_DRIFT_PPM
+    timeout_ms: int = TIMEOUT_MS
 
     async def fix(self) -> Fix:
         """Ask now. `Refusal`: bad_signature, wrong_session, unavailable and their kin."""
         nonce = self.entropy(NONCE_BYTES)
         question = cbor.encode(TimeQuestion(VERSION, nonce))
         asked = self.oscillator.read()
-        raw = await self.courier.post(self.trust.url(self.institution) + TIME_PATH, question)
+        raw = await self._ask(question)
         heard = self.oscillator.read()
         public = self.trust.institution(self.institution).value.public_key
         statement = TIME_STATEMENT.read(self.trust.suite, raw, public)
@@ -47,3 +51,11 @@ class InstitutionTime:
         moment = statement.moment
         told = Moment(moment.midpoint_ms + half_ms, moment.radius_ms + half_ms)
         return Fix(told, heard, SOURCE)
+
+    async def _ask(self, question: bytes) -> bytes:
+        url = self.trust.url(self.institution) + TIME_PATH
+        try:
+            async with asyncio.timeout(self.timeout_ms / 1000):
+                return await self.courier.post(url, question)
+        except TimeoutError:
+            raise Refusal(Outcome.TIMED_OUT, f"{self.institution} did not tell the time") from None

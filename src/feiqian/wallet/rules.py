@@ -1,5 +1,4 @@
-"""The rules that a holder may set for a wallet of their own; what a chip or a manager enforces is not
-among them."""
+"""The rules that a holder may set for the own wallet; what chip or manager enforce is not among them."""
 
 from dataclasses import dataclass
 

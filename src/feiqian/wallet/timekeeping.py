@@ -7,6 +7,7 @@ clock, held within what the chip is certain of, with an uncertainty beyond all d
 institution's own clock decides (W-11).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -34,9 +35,6 @@ MAX_FIXES = 4
 """Most fixes that are asked of a receiver at a time: two confirm each other."""
 MAX_BELIEF_BYTES = 1_024
 
-NO_BOUNDS = Bounds()
-"""Of a chip that knows nothing yet."""
-
 _BELIEF = "time"
 
 
@@ -57,11 +55,13 @@ class TimeStatus(Struct, frozen=True):
 class DisciplinedClock:
     """`ports.Clock` from an oscillator and what is believed."""
 
-    def __init__(self, oscillator: Oscillator, belief: Belief, bounds: Bounds = NO_BOUNDS) -> None:
+    def __init__(
+        self, oscillator: Oscillator, belief: Belief, bounds: Callable[[], Bounds] = Bounds
+    ) -> None:
+        """`bounds`: what the chip is certain of, whenever it is asked."""
         self.oscillator = oscillator
         self.belief = belief
         self.bounds = bounds
-        """What the chip is certain of; the clock's maker knows the chip."""
 
     def now(self) -> Moment:
         """The current moment; when it is unknown, the wall clock's with a huge radius."""
@@ -69,7 +69,8 @@ class DisciplinedClock:
         if known is not None:
             return known
         wall_ms = self.oscillator.read().wall_ms
-        likely_ms = min(max(wall_ms, self.bounds.floor_ms), self.bounds.ceiling_ms)
+        bounds = self.bounds()
+        likely_ms = min(max(wall_ms, bounds.floor_ms), bounds.ceiling_ms)
         return Moment(likely_ms, UNKNOWN_RADIUS_MS)
 
     def known(self) -> Moment | None:
@@ -124,6 +125,7 @@ class Timekeeper:
 
         Why fixes were not believed, or did not come; the clock goes on with what is believed.
         """
+        await self._doubt()
         if self._is_steady() and not anew:
             return ()
         problems: list[Refusal] = []
@@ -135,7 +137,14 @@ class Timekeeper:
     async def take(self, fix: Fix) -> Refusal | None:
         """Judge a receiver's fix that came by itself; why it was not believed."""
         clock = self.clock
-        return await self._keep(consider(clock.belief, fix, clock.oscillator.read(), clock.bounds))
+        reading, bounds = clock.oscillator.read(), clock.bounds()
+        return await self._keep(consider(clock.belief, fix, reading, bounds))
+
+    async def _doubt(self) -> None:
+        """Believe nothing that lies before what the chip is certain of."""
+        known, belief = self.clock.known(), self.clock.belief
+        if known is not None and known.certainly_before(self.clock.bounds().floor_ms):
+            await self._keep(Considered(Belief(belief.drift_ppm)))
 
     async def _ask_receiver(self, problems: list[Refusal]) -> bool:
         assert self.receiver is not None
@@ -161,7 +170,7 @@ class Timekeeper:
             problems.append(refusal)
             return
         clock = self.clock
-        considered = believe(clock.belief, fix, clock.oscillator.read(), clock.bounds)
+        considered = believe(clock.belief, fix, clock.oscillator.read(), clock.bounds())
         refused = await self._keep(considered)
         if refused is not None:
             problems.append(refused)
@@ -181,7 +190,7 @@ class Timekeeper:
 async def recall_clock(
     store: Store,
     oscillator: Oscillator,
-    bounds: Bounds = NO_BOUNDS,
+    bounds: Callable[[], Bounds] = Bounds,
     drift_ppm: int = DEFAULT_DRIFT_PPM,
 ) -> DisciplinedClock:
     """The clock as it was believed last, from now on with this drift."""
