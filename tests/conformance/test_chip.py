@@ -1,4 +1,4 @@
-"""The chip suite, run on the software chip: in memory, and with its memory in a file."""
+"""The chip suite, run on the software chip: in memory, in both suites, and in a file."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from feiqian.adapters.softchip import FileMemory, SoftChip
 from feiqian.crypto.p256 import P256_SHA256
+from feiqian.crypto.suite_names import suite_named
 from feiqian.testing.chip_conformance import ChipConformance
 from feiqian.testing.chips import RemovableChip
 
@@ -15,6 +16,16 @@ class TestSoftChipInMemory(ChipConformance):
     @pytest.fixture
     def chip(self):
         return RemovableChip(P256_SHA256)
+
+
+class TestSoftChipOfSM2(ChipConformance):
+    @pytest.fixture
+    def suite(self):
+        return suite_named("sm2")
+
+    @pytest.fixture
+    def chip(self, suite):
+        return RemovableChip(suite)
 
 
 class ChipInFile:

@@ -274,7 +274,7 @@ class Accepting(Chapter):
     @pytest.mark.feature("C-17")
     def test_the_host_cannot_mint(self, bench: Bench) -> None:
         """A payer certified by nobody the root knows is refused, though all signatures match."""
-        other = TrustWorld(seed="another platform")
+        other = TrustWorld(suite=bench.world.suite, seed="another platform")
         payer = other.chip("A", "A-MINT")
         transfer = bench.transfer(70, bench.offer().nonce, payer=payer)
         acceptance = bench.acceptance(transfer, payer=payer)

@@ -12,6 +12,8 @@ import pytest
 from feiqian.chip.commands import Accept, Export, Pay, StatusAnswer
 from feiqian.chip.session import ChipSession
 from feiqian.crypto.cbor import VERSION
+from feiqian.crypto.p256 import P256_SHA256
+from feiqian.crypto.suites import Suite
 from feiqian.money.currency import SignedCurrency
 from feiqian.money.limits import DEFAULT_TIER
 from feiqian.money.transfer import TRANSFER, Acceptor, Transfer, sign_transfer
@@ -50,9 +52,9 @@ def refused(outcome: Outcome) -> Iterator[None]:
 class Bench:
     """A chip and its world; `session` is the host's."""
 
-    def __init__(self, chip: ChipUnderTest) -> None:
+    def __init__(self, chip: ChipUnderTest, suite: Suite = P256_SHA256) -> None:
         self.chip = chip
-        self.world = TrustWorld()
+        self.world = TrustWorld(suite=suite)
         self.session = ChipSession(chip)
         self._issued = 0
         self._drawn = 0
@@ -215,9 +217,14 @@ class Chapter:
     """What every chapter of the suite starts from."""
 
     @pytest.fixture
-    def blank(self, chip: ChipUnderTest) -> Bench:
+    def suite(self) -> Suite:
+        """The suite of the network that the chip is for; override it for another."""
+        return P256_SHA256
+
+    @pytest.fixture
+    def blank(self, chip: ChipUnderTest, suite: Suite) -> Bench:
         """A bench with a blank chip."""
-        return Bench(chip)
+        return Bench(chip, suite)
 
     @pytest.fixture
     def bench(self, blank: Bench) -> Bench:

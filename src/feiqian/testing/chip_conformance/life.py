@@ -59,7 +59,7 @@ class Life(Chapter):
     def test_certificates_must_chain_to_the_pinned_root(self, blank: Bench) -> None:
         """An institution of another platform cannot certify the chip."""
         public_key = _initialise(blank)
-        other = TrustWorld(seed="another platform")
+        other = TrustWorld(suite=blank.world.suite, seed="another platform")
         certificate = other.certify("A", NUMBER, public_key)
         with refused(Outcome.BAD_CERTIFICATE):
             blank.session.personalise(other.institutions["A"].certificate.raw, certificate.raw)
