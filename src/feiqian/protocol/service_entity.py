@@ -133,9 +133,13 @@ class EntityMachine(ServiceMachine[EntityService]):
         return Event.ORDER
 
     def check_payable(self, raw: bytes) -> FeeOrder:
-        """The order, if it is the one that this service may still be paid by. `Refusal` by name."""
-        if self.record.state not in _PAYABLE:
-            raise Refusal(Outcome.NOT_AUTHORISED, f"nothing is to be paid: {self.record.state}")
+        """The order, if it is the one that this service may be paid by now. `Refusal` by name.
+
+        One that was paid is taken again: the payer's proof may have been lost, and is given anew.
+        """
+        state = self.record.state
+        if state not in _PAYABLE:
+            raise Refusal(Outcome.NOT_AUTHORISED, f"nothing is to be paid: {state}")
         if raw != self.record.order:
             raise Refusal(Outcome.KEY_REUSED, "expected the order that this service has")
         return read_order(self._suite, raw)

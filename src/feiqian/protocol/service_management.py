@@ -203,10 +203,11 @@ class ManagementMachine(ServiceMachine[ManagementService]):
         deadline_ms = min(now.midpoint_ms + ASK_PATIENCE_MS, record.deadline_ms)
         self._set(resume_ms=record.deadline_ms, deadline_ms=deadline_ms)
         for entity in record.asked:
-            self._say(PresenceQuestion, entity, question_id=self._question_id, moment=now)
+            self._say(PresenceQuestion, entity, question_id=self.question_id, moment=now)
 
     @property
-    def _question_id(self) -> bytes:
+    def question_id(self) -> bytes:
+        """Of the question asked now."""
         record = self.record
         return question_id_of(self._trust.suite, record.request_id, record.question_count)
 
@@ -214,7 +215,7 @@ class ManagementMachine(ServiceMachine[ManagementService]):
         answer, record = heard.message, self.record
         assert isinstance(answer, PresenceAnswer)
         answered = dict(record.answers)
-        if record.state is not State.ASKING or answer.question_id != self._question_id:
+        if record.state is not State.ASKING or answer.question_id != self.question_id:
             return None
         require_sender(answer, *record.asked)
         answered.setdefault(answer.sender, answer.occupied)

@@ -68,6 +68,8 @@ class VehicleService(Service, frozen=True):
     asked_at: Moment | None = None
     """When the chip was to authorise."""
     authorisation: bytes = b""
+    matched: bytes = b""
+    """The match as signed, to be shown to an entity that has no network."""
     order: bytes = b""
     amount_minor: int = 0
     """Of the order."""
@@ -211,7 +213,7 @@ class VehicleMachine(ServiceMachine[VehicleService]):
         assert isinstance(matched, Matched)
         if (matched.vehicle, matched.entity) != (self.name, self.record.entity):
             raise Refusal(Outcome.WRONG_ADDRESSEE, f"expected a match with {self.record.entity}")
-        self._set(deadline_ms=matched.valid_until_ms + GRACE_MS)
+        self._set(matched=heard.raw, deadline_ms=matched.valid_until_ms + GRACE_MS)
         return Event.MATCHED
 
     def _on_fee_order(self, heard: Heard, now: Moment) -> Event:

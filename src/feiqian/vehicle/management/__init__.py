@@ -1,0 +1,1 @@
+"""The management server: knows its members, matches positions, orders fees, compares receipts."""

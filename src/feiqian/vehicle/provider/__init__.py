@@ -1,0 +1,1 @@
+"""The service provider: answers requests with an entity of its own."""
