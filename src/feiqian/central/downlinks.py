@@ -133,6 +133,8 @@ class Downlinks:
     def bring_list(self, tx: Transaction, channel: Channel, held: int, now_ms: int) -> None:
         """Broadcast what a wallet's list lacks, where the wallet was heard."""
         newest = self._office.book.current(tx).state.number
+        if not newest - MAX_DELTAS <= held < newest or not held:
+            return  # It needs a whole list, which no short message carries.
         broadcast_list(tx, self._office, held, newest, now_ms, channel.station)
 
     def book_aired(

@@ -2,7 +2,7 @@
 
 import structlog
 
-from feiqian.institution import conflicts, mailbox, reporting, verifying
+from feiqian.institution import conflicts, key_reports, mailbox, reporting, verifying
 from feiqian.institution.cashing import answer_cash_request
 from feiqian.institution.listing import ListKeeper
 from feiqian.institution.office import Office
@@ -59,6 +59,10 @@ class Institution:
     async def tell_time(self, raw: bytes) -> bytes:
         """Anybody's question what time it is."""
         return tell_time(self.office, raw)
+
+    async def answer_report(self, raw: bytes) -> bytes:
+        """The platform's request to judge what a chip of a wallet held here reports (W-07)."""
+        return await key_reports.answer_report(self.office, raw)
 
     async def follow_list(self, library: Library) -> None:
         """Report what double spends were found, then take the newest list. `Refusal` by name."""

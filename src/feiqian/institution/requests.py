@@ -15,7 +15,7 @@ from msgspec import Struct
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import parse_certificate
-from feiqian.institution import accounts, banking, mailbox, record, wallets
+from feiqian.institution import accounts, banking, mailbox, passing_on, record, wallets
 from feiqian.institution.issuing import issued_after
 from feiqian.institution.office import Office
 from feiqian.institution.presenting import Presenter
@@ -23,6 +23,8 @@ from feiqian.institution.synchronising import synchronise
 from feiqian.institution.wallets import Wallet
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
+from feiqian.wire.channels import RegisterChannelBody
+from feiqian.wire.control_delivery import OrderNews
 from feiqian.wire.request_envelope import (
     ANSWER,
     MAX_AGE_MS,
@@ -60,6 +62,8 @@ class Asked:
     """The wallet's number; for a new wallet its public key in hexadecimal."""
     digest: bytes
     """Of the request's payload: what the idempotency key stands for."""
+    raw: bytes
+    """As it was signed (COSE)."""
 
     def body(self, shape: type[B]) -> B:
         """The action's body. `Refusal` malformed and its kin."""
@@ -83,6 +87,8 @@ class Counter:
             Action.ACCOUNT: self._account,
             Action.SYNCHRONISE: self._synchronise,
             Action.MAILBOX: self._mailbox,
+            Action.CHANNEL: self._channel,
+            Action.ORDERS: self._orders,
         }
 
     async def answer(self, raw: bytes) -> bytes:
@@ -94,7 +100,7 @@ class Counter:
         if request.addressee != office.code:
             raise Refusal(Outcome.WRONG_ADDRESSEE, f"expected a request to {office.code}")
         digest = hashlib.sha256(signed.payload).digest()
-        asked = Asked(request, wallet.number if wallet else public.hex(), digest)
+        asked = Asked(request, wallet.number if wallet else public.hex(), digest, raw)
         known = await office.store.read(lambda tx: _stored_answer(tx, asked))
         if known is not None:
             return known
@@ -159,6 +165,17 @@ class Counter:
         body, office = asked.body(MailboxBody), self._office
         result = await office.store.write(lambda tx: mailbox.collect(tx, office, wallet, body))
         return self._signed(asked, result)
+
+    async def _channel(self, asked: Asked, wallet: Wallet) -> bytes:
+        """Not stored: a channel key gets the same channel again."""
+        body = asked.body(RegisterChannelBody)
+        result = await passing_on.register_channel(self._office, wallet, body, asked.raw)
+        return self._signed(asked, result)
+
+    async def _orders(self, asked: Asked, wallet: Wallet) -> bytes:
+        """Not stored: bringing news again is harmless."""
+        body = asked.body(OrderNews)
+        return self._signed(asked, await passing_on.pass_on_news(self._office, wallet, body))
 
     def _standings(self, tx: Transaction, wallet: Wallet, body: TransfersBody) -> TransfersResult:
         payer = wallets.chip_of(tx, wallet.number)

@@ -173,4 +173,23 @@ MIGRATIONS = (
     );
     CREATE INDEX letters_wallet ON letters (wallet, received_at_ms);
     """,
+    # Satellite: channels of wallets, and what their chips reported.
+    """
+    CREATE TABLE satellite_channels (
+        number INTEGER PRIMARY KEY,
+        wallet TEXT NOT NULL,
+        public_key BLOB NOT NULL,
+        registered_at_ms INTEGER NOT NULL
+    );
+    CREATE TABLE key_informations (
+        wallet TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        raw BLOB NOT NULL,
+        received_at_ms INTEGER NOT NULL,
+        findings TEXT NOT NULL,
+        statement BLOB,
+        PRIMARY KEY (wallet, number)
+    );
+    CREATE INDEX key_informations_newest ON key_informations (received_at_ms);
+    """,
 )

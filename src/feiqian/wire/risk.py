@@ -39,7 +39,8 @@ class Finding(IntEnum):
     OVER_OFFLINE_RECEIVED = 7
     """More received without a manager than the wallet may."""
     LIST_STALE = 8
-    """The wallet's double-spending list is too old, or of the future."""
+    """The wallet's double-spending list is too old to take anything in by; a note: the list protects
+    its holder, and he is not synchronised for others' sake."""
     CLOCK_AHEAD = 9
     """The moment of the report has certainly not come yet."""
     SYNCHRONISED_BEHIND = 10
@@ -47,12 +48,16 @@ class Finding(IntEnum):
     COUNTER_GAP = 11
     """Signatures that no payment known here, and no offline total, explains; a note."""
     BALANCE_UNPROVEN = 12
-    """The chip holds more than this record and its offline totals show; a note."""
+    """The chip holds more than was ever issued to it and its offline totals show; a note."""
+    TOTALS_BACKWARD = 13
+    """What was paid or received without a manager is less than before, or more without a
+    signature."""
 
 
 NOTES = frozenset(
     {
         Finding.CHIP_FROZEN,
+        Finding.LIST_STALE,
         Finding.SYNCHRONISED_BEHIND,
         Finding.COUNTER_GAP,
         Finding.BALANCE_UNPROVEN,
