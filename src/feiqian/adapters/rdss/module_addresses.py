@@ -28,7 +28,7 @@ FORMS = "CLASS://HOST:PORT or CLASS:DEVICE, where CLASS is " + " or ".join(DIALE
 MAX_PORT = 65_535
 
 _TCP = re.compile(r"(?P<name>[a-z0-9-]+)://(?P<host>[^\s:/]+):(?P<port>\d{1,5})")
-_SERIAL = re.compile(r"(?P<name>[a-z0-9-]+):(?P<device>/[^@\s]+)(@(?P<baud>\d{4,6}))?")
+_SERIAL = re.compile(r"(?P<name>[a-z0-9-]+):(?P<device>/(?!/)[^@\s]+)(@(?P<baud>\d{4,6}))?")
 
 
 async def open_module(address: str, gpsd: str | None = None) -> RdssModule:
