@@ -18,6 +18,7 @@ _COMMANDS = {
     "institution": "feiqian.apps.cli_institution",
     "list": "feiqian.apps.cli_list:list_group",
     "network": "feiqian.apps.cli_network",
+    "satellite": "feiqian.apps.cli_satellite",
     "simulate": "feiqian.apps.cli_simulate",
     "wallet": "feiqian.apps.cli_wallet",
 }
