@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from feiqian.central.authority import self_signed_root
+from feiqian.central.control_desk import ControlDesk
 from feiqian.central.documents import Admission, CycleOrder, CycleReport, ReservesChange
 from feiqian.central.platform import Platform
+from feiqian.central.satellite_gateway import SatelliteGateway
 from feiqian.central.schema import MIGRATIONS as CENTRAL_MIGRATIONS
 from feiqian.crypto.p256 import P256_SHA256
 from feiqian.crypto.suites import PrivateKey, Suite
@@ -95,6 +97,8 @@ class SimulatedNetwork:
     courier: RoutingCourier
     clock: StandingClock
     seed: str
+    gateway: SatelliteGateway = field(init=False)
+    desk: ControlDesk = field(init=False)
 
     @classmethod
     async def create(
@@ -114,6 +118,7 @@ class SimulatedNetwork:
         platform = await Platform.open(suite, root_raw, root_key, stores["platform"], clock)
         network = cls(platform, {}, stores, courier, clock, seed)
         network.serve(platform)
+        await network.gateway.open()
         for code in codes:
             public_key = key_of(suite, seed, code).public.hex()
             await platform.admit(Admission(f"admit {code}", code, public_key, url_of(code)))
@@ -127,6 +132,9 @@ class SimulatedNetwork:
     def serve(self, platform: Platform) -> None:
         """Have this run of the platform answer from now on."""
         self.platform = platform
+        sealing_key = key_of(P256_SHA256, self.seed, "sealing")
+        self.gateway = SatelliteGateway(platform.office, sealing_key, self.courier)
+        self.desk = ControlDesk(platform.office)
         self.courier.handlers[f"{CENTRAL_URL}/v1/requests"] = platform.answer
         self.courier.published[f"{CENTRAL_URL}{LIST_PATH}"] = platform.list_document
         self.courier.published[f"{CENTRAL_URL}{EVIDENCE_PATH}"] = platform.evidence
@@ -172,6 +180,7 @@ class SimulatedNetwork:
         self.courier.handlers[f"{url}/v1/mailbox"] = institution.leave
         self.courier.handlers[f"{url}/v1/cash"] = institution.cash
         self.courier.handlers[f"{url}/v1/verifications"] = institution.verify
+        self.courier.handlers[f"{url}/v1/reports"] = institution.answer_report
         self.courier.handlers[f"{url}/v1/verify"] = institution.answer_verify_request
         self.courier.handlers[f"{url}{TIME_PATH}"] = institution.tell_time
         self.courier.published[f"{url}{LIST_PATH}"] = institution.double_spending.document
