@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from feiqian.chip.commands import Command, Pay
+from feiqian.chip.commands import Command, Pay, PayFee
 from feiqian.outcomes import Outcome
 from feiqian.protocol.verification import Judgement
 from feiqian.wire.payment import PaymentConfirmed, PaymentRequest, PaymentResult
@@ -22,6 +22,8 @@ class OfferMade:
 
     nonce: bytes
     offer: bytes
+    fee_order: bytes | None = None
+    """The id of the fee order that it is for, if it is for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class ReceiptHeld:
 class PaymentIntended:
     """Payer: the very command that our chip is about to get."""
 
-    pay: Pay
+    pay: Pay | PayFee
     payee_certificate: bytes
     by_identifier: bool
 

@@ -90,6 +90,8 @@ class PayeeSetup:
     """Most that our own policy takes now; None: whatever the chip can hold."""
     listed: LocalList | None = None
     """Our double-spending list, should there be no connection when a payment is checked."""
+    fee_order: bytes | None = None
+    """The id of the fee order that is to be paid (V-05); its amount is `amount_minor`."""
     earlier: Mapping[bytes, EarlierSession] = field(default_factory=dict)
     """By nonce."""
 
@@ -249,7 +251,7 @@ class PayeeMachine(OfflinePayee):
         return (PerformOnChip(offer),)
 
     def _enter_keeping_offer(self, _: Moment) -> Sequence[Effect]:
-        return (Keep(OfferMade(known(self._offer).nonce, self._offer_raw)),)
+        return (Keep(OfferMade(known(self._offer).nonce, self._offer_raw, self._setup.fee_order)),)
 
     def _enter_awaiting_request(self, _: Moment) -> Sequence[Effect]:
         if self._taken is None:

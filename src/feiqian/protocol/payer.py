@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from feiqian.chip.commands import GetPieces, Pay, PiecesAnswer, TransfersAnswer
+from feiqian.chip.commands import GetPieces, Pay, PayFee, PiecesAnswer, TransfersAnswer
 from feiqian.crypto.certificates import SignedCertificate
 from feiqian.crypto.trust import TrustStore
 from feiqian.money.transfer import Acceptor, SignedTransfer
@@ -61,6 +61,19 @@ from feiqian.wire.payment import (
 
 
 @dataclass(frozen=True, slots=True)
+class FeeTerms:
+    """What makes a payment that of a fee: the chip pays under an authorisation, without PIN (V-05)."""
+
+    payee: bytes
+    """Fingerprint of the only wallet that is paid."""
+    authorisation: int
+    """Its number in the chip."""
+    order_id: bytes
+    statement: bytes
+    """The provider's, about the entity."""
+
+
+@dataclass(frozen=True, slots=True)
 class PayerSetup:
     """What a payer brings to a session."""
 
@@ -74,6 +87,7 @@ class PayerSetup:
     """Send circulation identifiers instead of full pieces where the issuer knows the history."""
     offline_only: bool = False
     """Pay only what the payee's chip takes in."""
+    fee: FeeTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +114,7 @@ class PayerMachine(PaymentMachine):
         self._past = past
         self._agreement: Agreement | None = None
         self._chains: tuple[Chain, ...] = ()
-        self._pay: Pay | None = None
+        self._pay: Pay | PayFee | None = None
         self._by_identifier = setup.by_identifier
         self._signed: PaymentSigned | None = None
         self._outgoing: PaymentRequest | None = None
@@ -125,6 +139,12 @@ class PayerMachine(PaymentMachine):
     def agreement(self) -> Agreement:
         """What was agreed."""
         return known(self._agreement)
+
+    @property
+    def _command(self) -> Pay | PayFee:
+        if self._pay is None:
+            raise LocalProtocolError("expected an earlier state to have set what is paid")
+        return self._pay
 
     @property
     def _offline(self) -> bool:
@@ -155,6 +175,8 @@ class PayerMachine(PaymentMachine):
     def _consider(self, message: OfferMessage, now: Moment) -> None:
         setup = self._setup
         offer, payee = check_offer(setup.trust, message, now, offline_only=setup.offline_only)
+        if setup.fee is not None and payee.fingerprint != setup.fee.payee:
+            raise Refusal(Outcome.NOT_AUTHORISED, "expected the offer of the authorised entity")
         amount_minor = agree_amount(offer, setup.amount_minor, setup.certificate.value.tier)
         offline = offer.acceptor is Acceptor.CHIP
         self._chains = tuple(setup.choose(amount_minor, payee.value.tier if offline else None))
@@ -202,7 +224,7 @@ class PayerMachine(PaymentMachine):
         if not isinstance(answer, PiecesAnswer):
             raise LocalProtocolError("expected the pieces that the chip holds")
         held = {piece.identifier for piece in answer.pieces}
-        if held.isdisjoint(known(self._pay).inputs):
+        if held.isdisjoint(self._command.inputs):
             return Event.WAS_SIGNED
         self._reason = Refusal(Outcome.CANCELLED, "the chip had not signed; nothing moved")
         return Event.NEVER_SIGNED
@@ -291,19 +313,19 @@ class PayerMachine(PaymentMachine):
         return (Approve(self.amount_minor, self.peer),)
 
     def _enter_keeping_intent(self, now: Moment) -> Sequence[Effect]:
-        agreement = self.agreement
-        self._pay = Pay(
-            payee=agreement.payee.fingerprint,
-            amount_minor=agreement.amount_minor,
-            nonce=agreement.nonce,
+        pay = Pay(
+            payee=self.agreement.payee.fingerprint,
+            amount_minor=self.agreement.amount_minor,
+            nonce=self.agreement.nonce,
             moment=now,
             inputs=tuple(chain.identifier for chain in self._chains),
-            acceptor=agreement.acceptor,
+            acceptor=self.agreement.acceptor,
         )
-        return (Keep(PaymentIntended(self._pay, agreement.payee.raw, self._by_identifier)),)
+        self._pay = pay if self._setup.fee is None else _fee(pay, self._setup.fee)
+        return (Keep(PaymentIntended(self._pay, self.agreement.payee.raw, self._by_identifier)),)
 
     def _enter_paying(self, _: Moment) -> Sequence[Effect]:
-        return (PerformOnChip(known(self._pay)),)
+        return (PerformOnChip(self._command),)
 
     def _enter_paying_again(self, now: Moment) -> Sequence[Effect]:
         return self._enter_paying(now)
@@ -336,3 +358,18 @@ class PayerMachine(PaymentMachine):
     def _enter_done(self, _: Moment) -> Sequence[Effect]:
         by = "the payee's chip" if self._offline else "the payee's manager"
         return (self._finish(Outcome.ACCEPTED, f"{by} confirmed the payment"),)
+
+
+def _fee(pay: Pay, terms: FeeTerms) -> PayFee:
+    """The same payment, under an authorisation."""
+    return PayFee(
+        payee=pay.payee,
+        amount_minor=pay.amount_minor,
+        nonce=pay.nonce,
+        moment=pay.moment,
+        inputs=pay.inputs,
+        authorisation=terms.authorisation,
+        order_id=terms.order_id,
+        statement=terms.statement,
+        acceptor=pay.acceptor,
+    )

@@ -6,7 +6,7 @@ same goes for what a crash left between the check of an offline payment and the 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from feiqian.driver import Driver, NoLink
@@ -20,7 +20,7 @@ from feiqian.protocol.checks import check_request, payer_of
 from feiqian.protocol.effects import Finish, HandoverTaken, Record, RequestTaken
 from feiqian.protocol.machine import PaymentMachine
 from feiqian.protocol.payee import PayeeMachine, PayeeSetup
-from feiqian.protocol.payer import PayerMachine, PayerPast, PayerSetup
+from feiqian.protocol.payer import FeeTerms, PayerMachine, PayerPast, PayerSetup
 from feiqian.timing.moment import Moment
 from feiqian.wallet import taken
 from feiqian.wallet.connection import NoCourier, is_connected, never_connected
@@ -68,10 +68,12 @@ class Payments:
         by_identifier: bool = False,
         offline: bool = False,
         approve: Approval = always,
+        fee: FeeTerms | None = None,
     ) -> Finish:
         """Pay over a link: the amount given (C-02), or None to take the payee's (C-03).
 
-        The payee's offer says who takes it in; `offline` refuses all but its chip.
+        The payee's offer says who takes it in; `offline` refuses all but its chip. A `fee` is paid
+        under an authorisation of the chip (V-05).
         """
         await self._settle_before_paying()
         spendable = await self.holder.spendable()
@@ -84,10 +86,14 @@ class Payments:
             return select_offline(suite, spendable, wanted_minor, offline_tier, now)
 
         setup = self._payer_setup(choose, amount_minor, by_identifier, offline)
-        return await self._run(PayerMachine(setup), link, approve)
+        return await self._run(PayerMachine(replace(setup, fee=fee)), link, approve)
 
     async def receive(
-        self, link: Link, amount_minor: int | None, intake: Intake = Intake.MANAGER
+        self,
+        link: Link,
+        amount_minor: int | None,
+        intake: Intake = Intake.MANAGER,
+        fee_order: bytes | None = None,
     ) -> Finish:
         """Be paid over a link: the amount given (C-03), or None to let the payer set it (C-02).
 
@@ -97,7 +103,7 @@ class Payments:
         if intake is not Intake.MANAGER:
             self._check_offline(self.holder.around.clock.now())
             await self._settle_before_receiving()
-        setup = await self._payee_setup(amount_minor, intake)
+        setup = replace(await self._payee_setup(amount_minor, intake), fee_order=fee_order)
         return await self._run(PayeeMachine(setup), link, offline=intake is Intake.OFFLINE)
 
     async def present_again(self, link: Link, nonce: bytes) -> Finish:

@@ -95,4 +95,8 @@ MIGRATIONS = (
         raw BLOB NOT NULL
     );
     """,
+    """
+    ALTER TABLE sessions ADD COLUMN fee_order BLOB;
+    CREATE INDEX sessions_fee_order ON sessions (fee_order);
+    """,
 )

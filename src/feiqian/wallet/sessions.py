@@ -8,7 +8,7 @@ applying it once.
 
 from dataclasses import dataclass
 
-from feiqian.chip.commands import Pay
+from feiqian.chip.commands import Pay, PayFee
 from feiqian.crypto import cbor
 from feiqian.crypto.certificates import SignedCertificate, parse_certificate
 from feiqian.crypto.suites import Suite
@@ -112,6 +112,8 @@ class Journal:
         open_row(tx, record.nonce, Role.PAYEE, Stage.OFFERED, now_ms)
         acceptor = OFFER.peek(self.suite, record.offer).acceptor
         set_columns(tx, record.nonce, offer=record.offer, acceptor=acceptor)
+        if record.fee_order is not None:
+            set_columns(tx, record.nonce, fee_order=record.fee_order)
         kept = taken.MAX_EARLIER_OFFLINE if acceptor is Acceptor.CHIP else OFFERS_KEPT
         tx.execute(
             "DELETE FROM sessions WHERE stage = ? AND acceptor = ? AND nonce NOT IN (SELECT nonce"
@@ -152,6 +154,7 @@ class Journal:
             by_identifier=int(record.by_identifier),
             peer=payee.value.subject,
             peer_certificate=payee.raw,
+            fee_order=record.pay.order_id if isinstance(record.pay, PayFee) else None,
         )
 
     def _payment_signed(self, tx: Transaction, record: PaymentSigned, now_ms: int) -> None:
@@ -176,15 +179,15 @@ class Journal:
     def payments(self, tx: Transaction, stage: Stage) -> list[PayerPast]:
         """Payments of ours at `stage` (intended or signed), oldest first."""
         rows = tx.query(
-            "SELECT nonce, pay, peer_certificate, by_identifier, request, full_request"
+            "SELECT nonce, pay, peer_certificate, by_identifier, request, full_request, fee_order"
             " FROM sessions WHERE role = ? AND stage = ? ORDER BY opened_at_ms, nonce",
             (Role.PAYER, stage),
         )
         return [self._past(tx, row) for row in rows]
 
     def _past(self, tx: Transaction, row: Row) -> PayerPast:
-        nonce, pay_raw, certificate_raw, by_identifier, request, full = row
-        pay = cbor.decode(read_bytes(pay_raw), Pay, limit=MAX_MESSAGE_BYTES)
+        nonce, pay_raw, certificate_raw, by_identifier, request, full, fee_order = row
+        pay = _decode_pay(read_bytes(pay_raw), is_fee=fee_order is not None)
         payee = parse_certificate(self.suite, read_bytes(certificate_raw))
         signed = None
         if request is not None:
@@ -209,6 +212,13 @@ class Journal:
         ]
 
 
-def _read_pay(tx: Transaction, nonce: bytes) -> Pay:
-    ((raw,),) = tx.query("SELECT pay FROM sessions WHERE nonce = ?", (nonce,))
-    return cbor.decode(read_bytes(raw), Pay, limit=MAX_MESSAGE_BYTES)
+def _read_pay(tx: Transaction, nonce: bytes) -> Pay | PayFee:
+    ((raw, fee_order),) = tx.query("SELECT pay, fee_order FROM sessions WHERE nonce = ?", (nonce,))
+    return _decode_pay(read_bytes(raw), is_fee=fee_order is not None)
+
+
+def _decode_pay(raw: bytes, *, is_fee: bool) -> Pay | PayFee:
+    """The command that the chip was given; that of a fee has more to it."""
+    if is_fee:
+        return cbor.decode(raw, PayFee, limit=MAX_MESSAGE_BYTES)
+    return cbor.decode(raw, Pay, limit=MAX_MESSAGE_BYTES)

@@ -11,12 +11,15 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.money.limits import limits_of
 from feiqian.ports import Link
 from feiqian.protocol.effects import Finish
+from feiqian.protocol.payer import FeeTerms
 from feiqian.protocol.verification import describe
 from feiqian.wallet import history, holdings, opening, taken
 from feiqian.wallet.banking import Banking
+from feiqian.wallet.fees import FeeRecord, Fees
 from feiqian.wallet.holder import Holder
 from feiqian.wallet.listing import ListShelf
 from feiqian.wallet.payments import Approval, Intake, Payments, always
+from feiqian.wallet.reconciliation import Reconciliation
 from feiqian.wallet.synchronisation import Synchronisation, SyncReport
 from feiqian.wire.request_envelope import Action, EmptyBody
 from feiqian.wire.wallet_requests import AccountResult
@@ -59,6 +62,7 @@ class Wallet:
         self.shelf = ListShelf(holder.around.trust, holder.around.store)
         self._payments = Payments(holder, self.shelf)
         self._banking = Banking(holder)
+        self._fees = Fees(self._payments, Reconciliation(holder, self._payments, self.shelf))
         self._busy = asyncio.Lock()
 
     @property
@@ -144,6 +148,29 @@ class Wallet:
         """Be paid over a link; see `Payments.receive`."""
         async with self._busy:
             return await self._payments.receive(link, amount_minor, intake)
+
+    async def pay_fee(
+        self, link: Link, terms: FeeTerms, amount_minor: int, *, offline: bool
+    ) -> Finish:
+        """Pay a fee order under an authorisation, without PIN; see `Fees.pay`."""
+        async with self._busy:
+            return await self._fees.pay(link, terms, amount_minor, offline=offline)
+
+    async def receive_fee(
+        self, link: Link, order_id: bytes, amount_minor: int, *, offline: bool
+    ) -> Finish:
+        """Be paid a fee order; see `Fees.receive`."""
+        async with self._busy:
+            return await self._fees.receive(link, order_id, amount_minor, offline=offline)
+
+    async def fee(self, order_id: bytes) -> FeeRecord | None:
+        """What is known of the payment of a fee order."""
+        return await self._fees.record(order_id)
+
+    async def settle_fees(self) -> None:
+        """Go on with what is open of fee orders; needs no PIN, see `Fees.settle`."""
+        async with self._busy:
+            await self._fees.settle()
 
     async def present_again(self, link: Link, nonce: bytes) -> Finish:
         """Hand a pending payment over once more; see `Payments.present_again`."""
