@@ -7,14 +7,13 @@ platform ordered. A look decides nothing twice: what is on its way is not sent a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from feiqian.carrier import Carrier
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wallet import orders
+from feiqian.wallet.connection import is_connected
 from feiqian.wallet.overdue import (
-    OVERDUE_RULE,
     OverdueAction,
     OverdueJudgement,
     OverdueRule,
@@ -34,9 +33,6 @@ from feiqian.wallet.synchronisation import SyncReport
 from feiqian.wallet.timekeeping import Timekeeper, TimeStatus
 from feiqian.wallet.wallet import Wallet
 from feiqian.wire.control import ControlOrder, ListParameter, OrderKind, read_parameter
-
-Probe = Callable[[], Awaitable[bool]]
-"""Whether the network answers, by the connection rule."""
 
 
 @dataclass(slots=True)
@@ -106,20 +102,20 @@ class Watch:
 
     wallet: Wallet
     timekeeper: Timekeeper
-    probe: Probe
-    rule: OverdueRule = OVERDUE_RULE
     air: Air | None = None
+    stays_offline: bool = False
+    """The holder wants no network touched."""
 
     async def look(self) -> Sight:
         """Look once."""
         problems: list[str] = []
         synchronised = None
-        connected = await self.probe()
+        connected = await self._is_connected()
         if connected:
             synchronised = await self.wallet.synchronise()
             problems += synchronised.problems
         judgement = self._judge()
-        anew = OverdueAction.CORRECT_CLOCK in actions_due(self.rule, judgement)
+        anew = OverdueAction.CORRECT_CLOCK in actions_due(self._rule, judgement)
         problems += map(str, await self.timekeeper.update(anew=anew))
         judgement = self._judge()
         reporting = False
@@ -131,7 +127,7 @@ class Watch:
             connected=connected,
             time=self.timekeeper.clock.status(),
             judgement=judgement,
-            actions=actions_due(self.rule, judgement),
+            actions=actions_due(self._rule, judgement),
             reporting=reporting,
             synchronised=synchronised,
             due=tuple(order.kind for order in waiting),
@@ -154,10 +150,20 @@ class Watch:
             heard = await air.next()
         return heard
 
+    async def _is_connected(self) -> bool:
+        around = self.wallet.holder.around
+        url = around.trust.url(self.wallet.holder.institution)
+        rule = around.rules.connection
+        return not self.stays_offline and await is_connected(around.library, url, rule)
+
+    @property
+    def _rule(self) -> OverdueRule:
+        return self.wallet.holder.around.rules.overdue
+
     def _judge(self) -> OverdueJudgement:
         status = self.wallet.holder.around.chip.status()
         known = self.timekeeper.clock.known()
-        return judge_overdue(known, status.synchronised_at, self.rule.preset_ms)
+        return judge_overdue(known, status.synchronised_at, self._rule.preset_ms)
 
     async def _speak(
         self,
