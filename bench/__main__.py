@@ -4,7 +4,15 @@ import json
 import sys
 from collections.abc import Callable
 
-from bench import detection, list_lookup, offline_payment, online_http, raw_crypto
+from bench import (
+    detection,
+    list_lookup,
+    matching,
+    offline_payment,
+    online_http,
+    raw_crypto,
+    short_message,
+)
 
 Benchmark = Callable[[], dict[str, object]]
 
@@ -14,6 +22,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "offline_payment": offline_payment.run,
     "list_lookup": list_lookup.run,
     "detection": detection.run,
+    "matching": matching.run,
+    "short_message": short_message.run,
 }
 
 

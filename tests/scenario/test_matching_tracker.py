@@ -53,8 +53,8 @@ MAP = AreaIndex.build(
 class Drive:
     """A vehicle with a clock of its own, reporting to its tracker."""
 
-    def __init__(self, service="parking", **tracker):
-        self.tracker = Tracker(MAP, service, **tracker)
+    def __init__(self, service="parking", areas=MAP, **tracker):
+        self.tracker = Tracker(areas, service, **tracker)
         self.seconds = 0
         self.numbers = count(self.tracker.sequence + 1)
 
@@ -113,6 +113,13 @@ def test_edge_of_one_is_a_doubt():
     assert Drive().stand(30, 2, DWELL_S + 2)[-1] == Ambiguous(("P-1",))
     assert Drive().stand(30, -6, DWELL_S + 2)[-1] == Ambiguous(("P-1",))
     assert Drive().stand(30, -9, DWELL_S + 2)[-1] == NoMatch()
+
+
+@pytest.mark.feature("V-08")
+def test_area_within_an_area_is_ambiguous():
+    """Where two areas overlap, standing wholly inside both is a question to both."""
+    overlapping = AreaIndex.build([square("P-1", 0, 0, 60), square("P-9", 15, 15, 30)])
+    assert Drive(areas=overlapping).stand(30, 30, DWELL_S + 2)[-1] == Ambiguous(("P-1", "P-9"))
 
 
 @pytest.mark.feature("V-08")

@@ -83,7 +83,7 @@ class AreaIndex:
         for longitude_e7 in _longitudes(circle.longitude_e7):
             for key in _keys(circle, longitude_e7):
                 if key in cells:
-                    _judge(cells[key], circle, longitude_e7, found)
+                    judge(cells[key], circle, longitude_e7, found)
         if not found:
             return NOTHING_NEAR
         touched = tuple(sorted(found))
@@ -155,7 +155,7 @@ def _keys(circle: Circle, longitude_e7: int) -> Sequence[int]:
     return [row + column for row in rows for column in range(west, east + 1)]
 
 
-def _judge(plots: list[Plot], circle: Circle, longitude_e7: int, found: dict[str, bool]) -> None:
+def judge(plots: list[Plot], circle: Circle, longitude_e7: int, found: dict[str, bool]) -> None:
     """Add what the circle touches, and whether it is held whole."""
     latitude_e7, radius_um = circle.latitude_e7, circle.radius_um
     for south_e7, west_e7, scale, width_um, height_um, figure, entity in plots:

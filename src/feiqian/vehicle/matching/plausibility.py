@@ -18,10 +18,12 @@ _MS_PER_S = 1_000
 
 
 class Seen(NamedTuple):
-    """A position and its wide circle."""
+    """A position, its wide circle, and the ends of its moment."""
 
     position: Position
     circle: Circle
+    earliest_ms: int
+    latest_ms: int
 
 
 def check_alone(position: Position, policy: MatchingPolicy) -> None:
@@ -48,12 +50,19 @@ def check_age(position: Position, now: Moment, policy: MatchingPolicy) -> None:
         raise Refusal(Outcome.POSITION_FUTURE, "expected a moment that has come")
 
 
+def see(position: Position, policy: MatchingPolicy) -> Seen:
+    """Reckon what every judgement needs. `Refusal` position_out_of_range near the poles."""
+    moment = position.moment
+    middle_ms, radius_ms = moment.midpoint_ms, moment.radius_ms
+    circle = policy.wide_circle(position)
+    return Seen(position, circle, middle_ms - radius_ms, middle_ms + radius_ms)
+
+
 def check_journey(last: Seen, seen: Seen, policy: MatchingPolicy) -> None:
     """Raise `Refusal` position_implausible when no vehicle goes from the one to the other so fast."""
-    before, after = last.position.moment, seen.position.moment
-    if after.midpoint_ms <= before.midpoint_ms:
+    if seen.position.moment.midpoint_ms <= last.position.moment.midpoint_ms:
         raise Refusal(Outcome.POSITION_IMPLAUSIBLE, "expected a moment after that of the last one")
-    most_ms = after.latest_ms - before.earliest_ms
+    most_ms = seen.latest_ms - last.earliest_ms
     reach_mm = policy.most_speed_mm_s * most_ms // _MS_PER_S
     speed_mm_s = last.position.speed_mm_s
     if speed_mm_s is not None:

@@ -8,7 +8,6 @@ inside it without interruption.
 
 import msgspec
 
-from feiqian.timing.moment import Moment
 from feiqian.vehicle.matching.index import Near
 from feiqian.vehicle.matching.plane import within_reach
 from feiqian.vehicle.matching.plausibility import Seen
@@ -22,25 +21,26 @@ class Stay(msgspec.Struct, frozen=True):
     anchor: Seen
     possible: tuple[str, ...]
     certain: str | None
-    certain_since: Moment
+    certain_since_ms: int
+    """The latest that the first of those positions can be of."""
 
     def takes(self, seen: Seen) -> bool:
         """Whether a position can be of the same place."""
         return within_reach(self.anchor.circle, seen.circle, 0)
 
-    def after(self, near: Near, moment: Moment) -> "Stay":
+    def after(self, near: Near, seen: Seen) -> "Stay":
         """The stay with one more position, and what that is near to."""
         certain = certain_entity(near)
-        since = self.certain_since if certain == self.certain else moment
+        since_ms = self.certain_since_ms if certain == self.certain else seen.latest_ms
         possible = self.possible
         if possible != near.touched:
             possible = tuple(entity for entity in possible if entity in near.touched)
-        return Stay(self.anchor, possible, certain, since)
+        return Stay(self.anchor, possible, certain, since_ms)
 
 
 def begin(seen: Seen, near: Near) -> Stay:
     """The stay of one position."""
-    return Stay(seen, near.touched, certain_entity(near), seen.position.moment)
+    return Stay(seen, near.touched, certain_entity(near), seen.latest_ms)
 
 
 def moves(position: Position, policy: MatchingPolicy) -> bool:
@@ -51,8 +51,3 @@ def moves(position: Position, policy: MatchingPolicy) -> bool:
 def certain_entity(near: Near) -> str | None:
     """The entity whose area holds the whole circle while no other is touched."""
     return near.holding[0] if near.holding and len(near.touched) == 1 else None
-
-
-def lasted(since: Moment, until: Moment, duration_ms: int) -> bool:
-    """Whether certainly at least `duration_ms` passed between two moments."""
-    return until.earliest_ms - since.latest_ms >= duration_ms

@@ -12,9 +12,9 @@ nothing changes.
 from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
 from feiqian.timing.moment import Moment
 from feiqian.vehicle.matching.index import AreaIndex, Near
-from feiqian.vehicle.matching.plausibility import Seen, check_age, check_alone, check_journey
+from feiqian.vehicle.matching.plausibility import Seen, check_age, check_alone, check_journey, see
 from feiqian.vehicle.matching.policy import USUAL, MatchingPolicy
-from feiqian.vehicle.matching.stay import Stay, begin, lasted, moves
+from feiqian.vehicle.matching.stay import Stay, begin, moves
 from feiqian.vehicle.matching.verdicts import (
     Ambiguous,
     Departed,
@@ -53,7 +53,7 @@ class Tracker:
         self._reported: Position | None = None
         self._believed: Seen | None = None
         self._stay: Stay | None = None
-        self._away_since: Moment | None = None
+        self._away_since_ms: int | None = None
 
     def report(self, sequence: int, position: Position, now: Moment) -> Verdict:
         """Judge one report. A repeat of the last one is answered as before and changes nothing."""
@@ -67,7 +67,7 @@ class Tracker:
         near = self._areas.near(self._service, seen.circle)
         self._extend(seen, near)
         self._believed = seen
-        self.verdict = self._judge(position.moment, near)
+        self.verdict = self._judge(seen, near)
         return self.verdict
 
     def at(self, now: Moment) -> Verdict:
@@ -97,50 +97,50 @@ class Tracker:
         """Raise `Refusal` if it is not believed; a stay does not outlast what contradicts it."""
         check_alone(position, self._policy)
         check_age(position, now, self._policy)
-        seen = Seen(position, self._policy.wide_circle(position))
+        seen = see(position, self._policy)
         if self._believed is None:
             return seen
         try:
             check_journey(self._believed, seen, self._policy)
         except Refusal:
-            self._stay = self._away_since = None
+            self._stay = self._away_since_ms = None
             raise
         return seen
 
     def _extend(self, seen: Seen, near: Near) -> None:
         """Go on with the stay, or begin another, or none."""
-        if self._gap(seen.position.moment):
-            self._stay = self._away_since = None
+        if self._gap(seen):
+            self._stay = self._away_since_ms = None
         if moves(seen.position, self._policy):
             self._stay = None
         elif self._stay is not None and self._stay.takes(seen):
-            self._stay = self._stay.after(near, seen.position.moment)
+            self._stay = self._stay.after(near, seen)
         else:
             self._stay = begin(seen, near)
 
-    def _gap(self, moment: Moment) -> bool:
+    def _gap(self, seen: Seen) -> bool:
         if self._believed is None:
             return False
-        passed_ms = moment.latest_ms - self._believed.position.moment.earliest_ms
-        return passed_ms > self._policy.continuity_ms
+        return seen.latest_ms - self._believed.earliest_ms > self._policy.continuity_ms
 
-    def _judge(self, moment: Moment, near: Near) -> Verdict:
+    def _judge(self, seen: Seen, near: Near) -> Verdict:
         if self.entity is not None:
-            return self._judge_leaving(self.entity, moment, near)
+            return self._judge_leaving(self.entity, seen, near)
         stay = self._stay
-        if stay is None or not lasted(stay.anchor.position.moment, moment, self._policy.dwell_ms):
+        begun_by_ms = seen.earliest_ms - self._policy.dwell_ms
+        if stay is None or stay.anchor.latest_ms > begun_by_ms:
             return _NO_MATCH
-        if stay.certain and lasted(stay.certain_since, moment, self._policy.dwell_ms):
+        if stay.certain and stay.certain_since_ms <= begun_by_ms:
             self.entity = stay.certain
             return Match(stay.certain)
         return Ambiguous(stay.possible) if stay.possible else _NO_MATCH
 
-    def _judge_leaving(self, entity: str, moment: Moment, near: Near) -> Verdict:
+    def _judge_leaving(self, entity: str, seen: Seen, near: Near) -> Verdict:
         if entity in near.touched:
-            self._away_since = None
-        elif self._away_since is None:
-            self._away_since = moment
-        elif lasted(self._away_since, moment, self._policy.departure_ms):
-            self.entity = self._away_since = None
+            self._away_since_ms = None
+        elif self._away_since_ms is None:
+            self._away_since_ms = seen.latest_ms
+        elif seen.earliest_ms - self._away_since_ms >= self._policy.departure_ms:
+            self.entity = self._away_since_ms = None
             return Departed(entity)
         return Match(entity)
