@@ -1,10 +1,10 @@
 """Parcels to send, one message in each of the channel's periods, the most urgent first.
 
 How long a parcel is sent depends on who can tell that it has arrived. One that expects an answer is
-sent until it is settled or expires: all its symbols once, then smaller rounds of new symbols with
-rests that grow, in which the answer can come and others have their turn. An answer is sent one round
-whenever it is asked for, which is when it is posted and when the other side shows that it still
-asks. A broadcast is sent one long round that survives the loss it is made for. Nobody
+sent until it is settled or expires: all its symbols once, then smaller rounds of new symbols. In the
+rests between, which grow in the end, the answer can come and others have their turn. An answer is
+sent one round whenever it is asked for, which is when it is posted and when the other side shows that
+it still asks. A broadcast is sent one long round that survives the loss it is made for. Nobody
 acknowledges symbols: going up, an acknowledgement costs as much as a message.
 """
 
@@ -22,7 +22,9 @@ MAX_OPEN = 256
 """Parcels in one outbox."""
 MAX_OPEN_BYTES = 1 << 20
 REST_PERIODS = 2
-"""The first rest; the next is as much longer, and so on."""
+"""The first rests: so long an answer takes when nothing is lost."""
+STEADY_ROUNDS = 6
+"""How many rests are like the first; each later one is longer than the one before."""
 MAX_REST_PERIODS = 30
 BROADCAST_LOSS = 0.5
 """The share of messages that may be lost and a broadcast still arrives."""
@@ -95,7 +97,7 @@ class _Parcel:
         self._left = ceil(self._source / 2)
         self.ready_ms = None
         if self.posting.effort is Effort.UNTIL_SETTLED:
-            rest = min(self._round * REST_PERIODS, MAX_REST_PERIODS)
+            rest = min(max(1, self._round - STEADY_ROUNDS) * REST_PERIODS, MAX_REST_PERIODS)
             self.ready_ms = reading_ms + rest * self._period_ms
 
     def ask(self) -> None:
