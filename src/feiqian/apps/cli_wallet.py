@@ -12,10 +12,20 @@ import msgspec
 
 from feiqian.apps import wallet_home
 from feiqian.apps.cli_wallet_bank import convert, deposit, export, withdraw
+from feiqian.apps.cli_wallet_codes import change_pin, unblock
 from feiqian.apps.cli_wallet_look import balance, history
 from feiqian.apps.cli_wallet_pay import pay, receive
+from feiqian.apps.cli_wallet_status import status
 from feiqian.apps.output import EXIT_UNDECIDED, Output, command
-from feiqian.apps.wallet_options import pin_option, read_pin, unlocked, wallet_option
+from feiqian.apps.wallet_options import (
+    TimeSources,
+    gnss_option,
+    keep_time,
+    pin_option,
+    read_pin,
+    unlocked,
+    wallet_option,
+)
 from feiqian.crypto.suite_names import DEFAULT_SUITE, SUITE_NAMES
 from feiqian.money.amounts import format_amount
 from feiqian.money.limits import DEFAULT_TIER
@@ -41,7 +51,19 @@ def wallet() -> None:
     """Hold, pay and receive digital currency."""
 
 
-for each in (balance, convert, deposit, export, history, pay, receive, withdraw):
+for each in (
+    balance,
+    change_pin,
+    convert,
+    deposit,
+    export,
+    history,
+    pay,
+    receive,
+    status,
+    unblock,
+    withdraw,
+):
     wallet.add_command(each)
 
 
@@ -69,6 +91,7 @@ async def open_command(
     async with wallet_home.open_home(folder) as home:
         blank = not home.around.chip.status().public_key
         await home.update_directory()
+        await keep_time(home, TimeSources())
         output.progress(f"Opening a wallet at {institution} ...")
         holder = await opening.open_wallet(home.around, institution, tier, secret, puk.encode())
         shown = puk if blank else ""
@@ -85,6 +108,7 @@ async def open_command(
 @wallet.command()
 @wallet_option
 @pin_option
+@gnss_option
 @command
 async def sync(output: Output, folder: Path, pin: str | None) -> None:
     """Take up everything that a crash or a lost connection left open."""
@@ -96,6 +120,7 @@ async def sync(output: Output, folder: Path, pin: str | None) -> None:
             await home.update_directory()
         except Refusal as refusal:
             output.progress(f"Without a newer directory: {refusal.detail}")
+        await keep_time(home, TimeSources(anew=True))
         report = await opened.synchronise()
     output.result(
         report,

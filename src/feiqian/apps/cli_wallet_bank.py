@@ -7,6 +7,7 @@ import msgspec
 
 from feiqian.apps.output import Output, command
 from feiqian.apps.wallet_options import (
+    TimeSources,
     amount_option,
     opened_wallet,
     pin_option,
@@ -43,7 +44,7 @@ class Exported(msgspec.Struct, frozen=True):
 async def withdraw(output: Output, folder: Path, pin: str | None, amount: str) -> None:
     """Bank money into the chip."""
     amount_minor = parse_amount(amount)
-    async with opened_wallet(folder, read_pin(output, pin)) as opened:
+    async with opened_wallet(folder, read_pin(output, pin), TimeSources()) as opened:
         await opened.withdraw(amount_minor)
         held_minor = (await opened.balance()).held_minor
     _moved(output, "Withdrawn", amount_minor, held_minor)
@@ -56,7 +57,7 @@ async def withdraw(output: Output, folder: Path, pin: str | None, amount: str) -
 @command
 async def deposit(output: Output, folder: Path, pin: str | None, amount: str | None) -> None:
     """Currency from the chip into the bank account; all that goes at once without --amount."""
-    async with opened_wallet(folder, read_pin(output, pin)) as opened:
+    async with opened_wallet(folder, read_pin(output, pin), TimeSources()) as opened:
         moved_minor = await opened.deposit(read_amount(amount))
         held_minor = (await opened.balance()).held_minor
     _moved(output, "Deposited", moved_minor, held_minor)
@@ -69,7 +70,7 @@ async def deposit(output: Output, folder: Path, pin: str | None, amount: str | N
 @command
 async def export(output: Output, folder: Path, pin: str | None, amount: str | None) -> None:
     """Take currency back from the chip, and show the chip's own record of it."""
-    async with opened_wallet(folder, read_pin(output, pin)) as opened:
+    async with opened_wallet(folder, read_pin(output, pin), TimeSources()) as opened:
         moved_minor, totals = await opened.export(read_amount(amount))
     answer = Exported(Outcome.ACCEPTED, moved_minor, totals.exported_count, totals.exported_minor)
     output.result(
@@ -85,7 +86,7 @@ async def export(output: Output, folder: Path, pin: str | None, amount: str | No
 @command
 async def convert(output: Output, folder: Path, pin: str | None) -> None:
     """Change currencies of other issuers, or several small pieces, into one own currency."""
-    async with opened_wallet(folder, read_pin(output, pin)) as opened:
+    async with opened_wallet(folder, read_pin(output, pin), TimeSources()) as opened:
         moved_minor = await opened.convert()
         held_minor = (await opened.balance()).held_minor
     _moved(output, "Converted", moved_minor, held_minor)

@@ -15,7 +15,9 @@ from feiqian.adapters.links import open_to_pay, open_to_receive
 from feiqian.adapters.qr_codes import terminal_code
 from feiqian.apps.output import Output, command
 from feiqian.apps.wallet_options import (
+    TimeSources,
     amount_option,
+    gnss_option,
     opened_wallet,
     pin_option,
     read_amount,
@@ -52,6 +54,7 @@ link_option = click.option("--link", "link_text", required=True, help=LINK_HELP)
 @pin_option
 @link_option
 @amount_option
+@gnss_option
 @click.option(
     "--identifier-only",
     "manner",
@@ -74,7 +77,8 @@ async def pay(
 ) -> None:
     """Pay over a link: AMOUNT, or what the payee asks."""
     address, wanted_minor, pending = parse_link(link_text), read_amount(amount), _reference(again)
-    async with opened_wallet(folder, read_pin(output, pin)) as opened:
+    sources = TimeSources(online=manner != OFFLINE)
+    async with opened_wallet(folder, read_pin(output, pin), sources) as opened:
         output.progress(f"Looking for the payee at {link_text} ...")
         link = await open_to_pay(address, _show(output))
         async with _closing(link):
@@ -96,6 +100,7 @@ async def pay(
 @pin_option
 @link_option
 @amount_option
+@gnss_option
 @click.option(
     "--chip",
     "intake",
@@ -119,7 +124,8 @@ async def receive(
 ) -> None:
     """Be paid over a link: AMOUNT, or what the payer sets. Needs no PIN."""
     address, asked_minor = parse_link(link_text), read_amount(amount)
-    async with opened_wallet(folder, None if pin is None else pin.encode()) as opened:
+    sources = TimeSources(online=intake != Intake.OFFLINE)
+    async with opened_wallet(folder, None if pin is None else pin.encode(), sources) as opened:
         link = await open_to_receive(
             address, _show(output), lambda where: output.progress(f"Waiting for a payer at {where}")
         )

@@ -7,13 +7,17 @@ two processes apart. What the disk or the database refuses reaches the holder as
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from feiqian.adapters.clock import SystemClock, system_entropy
+from feiqian.adapters.clock import system_entropy
+from feiqian.adapters.gnss import GnssReceiver
+from feiqian.adapters.gpsd import parse_gpsd
 from feiqian.adapters.http_client import HttpCourier
+from feiqian.adapters.oscillator import SystemOscillator
 from feiqian.adapters.softchip import FileMemory, SoftChip
 from feiqian.adapters.sqlite import SqliteStore
 from feiqian.apps import network as networks
@@ -24,9 +28,15 @@ from feiqian.crypto.certificates import InstitutionCode
 from feiqian.crypto.suite_names import suite_named
 from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.protocol.verification import CONNECTION_RULE
+from feiqian.timing.discipline import DEFAULT_DRIFT_PPM, MAX_DRIFT_PPM
 from feiqian.wallet import opening
 from feiqian.wallet.holder import Surroundings
+from feiqian.wallet.institution_time import InstitutionTime
+from feiqian.wallet.overdue import OVERDUE_RULE, OverdueAction, OverdueRule
+from feiqian.wallet.rules import WalletRules
 from feiqian.wallet.schema import MIGRATIONS
+from feiqian.wallet.timekeeping import DisciplinedClock, Timekeeper, bounds_of, recall_clock
 from feiqian.wallet.wallet import Wallet
 
 WALLET_FILE = "wallet.toml"
@@ -36,7 +46,7 @@ CHIP_FILE = "chip.bin"
 
 
 class WalletConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`wallet.toml`: where a wallet belongs."""
+    """`wallet.toml`: where a wallet belongs, and the holder's own rules for it."""
 
     suite: str
     institution: InstitutionCode
@@ -45,6 +55,27 @@ class WalletConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     root_file: str = ROOT_FILE
     database: str = DATABASE_FILE
     chip_file: str = CHIP_FILE
+    receiver: str = ""
+    """The satellite receiver, such as ``gpsd://127.0.0.1:2947``; none when empty."""
+    drift_ppm: Annotated[int, msgspec.Meta(ge=0, le=MAX_DRIFT_PPM)] = DEFAULT_DRIFT_PPM
+    """How wrong the local clock may run."""
+    probe_attempts: Annotated[int, msgspec.Meta(ge=1, le=10)] = CONNECTION_RULE.attempts
+    probe_timeout_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = (
+        CONNECTION_RULE.probe_timeout_ms
+    )
+    overdue_after_ms: Annotated[int, msgspec.Meta(ge=1)] = OVERDUE_RULE.preset_ms
+    """Longer offline is overdue."""
+    on_overdue: tuple[OverdueAction, ...] = tuple(sorted(OVERDUE_RULE.actions))
+
+    def rules(self) -> WalletRules:
+        """The holder's rules."""
+        connection = replace(
+            CONNECTION_RULE,
+            attempts=self.probe_attempts,
+            probe_timeout_ms=self.probe_timeout_ms,
+        )
+        overdue = OverdueRule(self.overdue_after_ms, frozenset(self.on_overdue))
+        return WalletRules(connection, overdue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +85,7 @@ class Home:
     config: WalletConfig
     around: Surroundings
     courier: HttpCourier
+    clock: DisciplinedClock
     wallet: Wallet | None
 
     async def update_directory(self) -> None:
@@ -63,6 +95,27 @@ class Home:
         url = around.trust.url(self.config.institution) if known else self.config.network_url
         raw = await self.courier.get(f"{url}/v1/directory")
         await opening.learn_directory(around, raw)
+
+    def timekeeper(self, receiver: str = "", *, online: bool = True) -> Timekeeper:
+        """What disciplines the clock: by this receiver or the configured one, and if `online` by
+        our institution. `Refusal` malformed for a receiver's address.
+        """
+        address, oscillator = receiver or self.config.receiver, self.clock.oscillator
+        around = self.around
+        institution = InstitutionTime(
+            around.trust,
+            self.config.institution,
+            around.courier,
+            oscillator,
+            around.entropy,
+            self.config.drift_ppm,
+        )
+        return Timekeeper(
+            self.clock,
+            around.store,
+            GnssReceiver(*parse_gpsd(address), oscillator) if address else None,
+            institution if online else None,
+        )
 
 
 async def prepare(folder: Path, network: str, suite: str, institution: str) -> None:
@@ -133,18 +186,23 @@ async def _opened(folder: Path, config: WalletConfig) -> AsyncIterator[Home]:
         store = SqliteStore.open(folder / config.database, MIGRATIONS)
         courier = HttpCourier()
         try:
+            chip = ChipSession(SoftChip(memory, suite, system_entropy))
+            clock = await recall_clock(
+                store, SystemOscillator(), lambda: bounds_of(suite, chip.status()), config.drift_ppm
+            )
             around = Surroundings(
                 trust=TrustStore.pinned(suite, (folder / config.root_file).read_bytes()),
-                chip=ChipSession(SoftChip(memory, suite, system_entropy)),
+                chip=chip,
                 store=store,
                 courier=courier,
                 library=courier,
-                clock=SystemClock(),
+                clock=clock,
                 entropy=system_entropy,
+                rules=config.rules(),
             )
             await opening.recall_directory(around)
             holder = await opening.reopen(around)
-            yield Home(config, around, courier, None if holder is None else Wallet(holder))
+            yield Home(config, around, courier, clock, None if holder is None else Wallet(holder))
         finally:
             await courier.close()
             await store.close()

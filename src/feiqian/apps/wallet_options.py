@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -28,11 +29,51 @@ pin_option = click.option(
 amount_option = click.option("--amount", default=None, help="Such as 12.50.")
 
 
+_GNSS = f"{__name__}.gnss"
+"""Where a command's context keeps the receiver's address, which only `keep_time` needs."""
+gnss_option = click.option(
+    "--gnss",
+    default="",
+    metavar="gpsd://HOST[:PORT]",
+    envvar="FEIQIAN_GNSS",
+    expose_value=False,
+    callback=lambda context, _option, text: context.meta.update({_GNSS: text}),
+    help="The satellite receiver to take the time from; else the configured one, if any.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSources:
+    """Whom a command may ask for the time, if the wallet does not know it well enough."""
+
+    online: bool = True
+    anew: bool = False
+    """Even if it does."""
+
+
 @asynccontextmanager
-async def opened_wallet(folder: Path, pin: bytes | None = None) -> AsyncIterator[Wallet]:
-    """The wallet in `folder`, unlocked if a PIN is given. `Refusal` unknown_wallet, and by PIN."""
+async def opened_wallet(
+    folder: Path, pin: bytes | None = None, sources: TimeSources | None = None
+) -> AsyncIterator[Wallet]:
+    """The wallet in `folder`, unlocked if a PIN is given. `Refusal` unknown_wallet, and by PIN.
+
+    Without `sources`, the command does not need the time and nobody is asked.
+    """
     async with wallet_home.open_home(folder) as home:
-        yield unlocked(home.wallet, folder, pin)
+        opened = unlocked(home.wallet, folder, pin)
+        if sources is not None:
+            await keep_time(home, sources)
+        yield opened
+
+
+async def keep_time(home: wallet_home.Home, sources: TimeSources) -> tuple[Refusal, ...]:
+    """Ask the sources, and the receiver of ``--gnss``; why some did not help.
+
+    No command need fail for that. `Refusal` malformed for the receiver's address.
+    """
+    receiver = click.get_current_context().meta.get(_GNSS, "")
+    timekeeper = home.timekeeper(receiver, online=sources.online)
+    return await timekeeper.update(anew=sources.anew)
 
 
 def unlocked(opened: Wallet | None, folder: Path, pin: bytes | None) -> Wallet:
@@ -46,11 +87,18 @@ def unlocked(opened: Wallet | None, folder: Path, pin: bytes | None) -> Wallet:
 
 def read_pin(output: Output, pin: str | None, *, new: bool = False) -> bytes:
     """The PIN from the option, the environment or the keyboard; never shown."""
-    if pin is None and (output.as_json or not sys.stdin.isatty()):
-        raise click.UsageError("expected --pin or FEIQIAN_PIN")
-    if pin is None:
-        pin = click.prompt("PIN", hide_input=True, confirmation_prompt=new, err=True)
-    return pin.encode()
+    return read_code(output, pin, "PIN", "--pin or FEIQIAN_PIN", new=new)
+
+
+def read_code(
+    output: Output, code: str | None, name: str, options: str, *, new: bool = False
+) -> bytes:
+    """Any code likewise; a new one is asked for twice."""
+    if code is None and (output.as_json or not sys.stdin.isatty()):
+        raise click.UsageError(f"expected {options}")
+    if code is None:
+        code = click.prompt(name, hide_input=True, confirmation_prompt=new, err=True)
+    return code.encode()
 
 
 def read_amount(text: str | None) -> int | None:

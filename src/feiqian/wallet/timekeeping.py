@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from feiqian.chip.commands.life import StatusAnswer
 from feiqian.crypto import cbor
+from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import parse_certificate
 from feiqian.crypto.suites import Suite
 from feiqian.outcomes import Outcome, Refusal
@@ -50,6 +51,13 @@ class TimeStatus(Struct, frozen=True):
     """When that was."""
     contradictions: int
     """Fixes in a row that contradict it and agree with each other."""
+
+
+class _KeptBelief(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What the store keeps."""
+
+    version: int
+    belief: Belief
 
 
 class DisciplinedClock:
@@ -179,7 +187,8 @@ class Timekeeper:
         """Durable before it is used."""
         belief = considered.belief
         if belief != self.clock.belief:
-            await self.store.write(lambda tx: put_setting(tx, _BELIEF, cbor.encode(belief)))
+            kept = cbor.encode(_KeptBelief(VERSION, belief))
+            await self.store.write(lambda tx: put_setting(tx, _BELIEF, kept))
             self.clock.belief = belief
         return considered.refusal
 
@@ -195,7 +204,9 @@ async def recall_clock(
 ) -> DisciplinedClock:
     """The clock as it was believed last, from now on with this drift."""
     raw = await store.read(lambda tx: setting(tx, _BELIEF))
-    belief = cbor.decode(raw, Belief, limit=MAX_BELIEF_BYTES) if raw else Belief(drift_ppm)
+    belief = Belief(drift_ppm)
+    if raw:
+        belief = cbor.decode(raw, _KeptBelief, limit=MAX_BELIEF_BYTES).belief
     held = None if belief.held is None else replace(belief.held, drift_ppm=drift_ppm)
     return DisciplinedClock(oscillator, replace(belief, drift_ppm=drift_ppm, held=held), bounds)
 
