@@ -11,7 +11,9 @@ from feiqian.chip.status_words import StatusWord
 from feiqian.crypto import cbor
 from feiqian.crypto.p256 import P256_SHA256
 from feiqian.testing.chip_conformance import Bench
-from feiqian.testing.chip_conformance.bench import NUMBER
+from feiqian.testing.chip_conformance.bench import NOW, NUMBER
+from feiqian.testing.chip_conformance.grants import Grants
+from feiqian.testing.chip_conformance.orders import Orders
 from feiqian.testing.chips import RemovableChip
 from feiqian.wire.request_envelope import Action, Request
 
@@ -21,7 +23,8 @@ FUZZ = settings(
 SELECT = CommandApdu(0x00, Instruction.SELECT, 4, 0, AID).encode()
 GET_ANYTHING = bytes.fromhex("00000281010000")
 """The body of a command with no data but its version."""
-# All but those that change something for anybody's bytes: codes pay a try, OFFER opens a session.
+# All but those that change something for anybody's bytes: codes pay a try, OFFER opens a session,
+# REPORT takes a number.
 HARMLESS = sorted(
     set(Instruction)
     - {
@@ -29,6 +32,7 @@ HARMLESS = sorted(
         Instruction.CHANGE_PIN,
         Instruction.UNBLOCK_PIN,
         Instruction.OFFER,
+        Instruction.REPORT,
     }
 )
 
@@ -121,6 +125,11 @@ def test_the_key_never_leaves(bench):
     bench.session.sign_request(cbor.encode(request))
     bench.session.pieces()
     bench.session.exports()
+    grants = Grants(bench)
+    number = grants.authorise().number
+    bench.session.pay_fee(grants.fee(number, 70, (bench.session.pieces()[0].identifier,)))
+    bench.session.report(bytes(6), 0, NOW)
+    Orders(bench).give(Orders(bench).signed(1))
     for instruction in range(0x100):
         bench.chip.transmit(bytes((0x80, instruction, 0, 0)) + GET_ANYTHING)
     assert len(secret) == 32

@@ -7,9 +7,15 @@ import pytest
 from feiqian.adapters.softchip import SoftChip
 from feiqian.chip.session import ChipSession
 from feiqian.crypto.p256 import P256_SHA256
+from feiqian.outcomes import Outcome
 from feiqian.testing.chip_conformance import Bench
+from feiqian.testing.chip_conformance.bench import NOW
+from feiqian.testing.chip_conformance.grants import Grants
+from feiqian.testing.chip_conformance.orders import EVERY_KIND, Orders
 from feiqian.testing.chips import PIN
 from feiqian.testing.memories import PowerCutError, TornMemory
+from feiqian.wire.control import CONTROL_RECEIPT
+from feiqian.wire.key_information import KEY_INFORMATION
 
 SLOT_HEADER_BYTES = 48
 """Behind it the image begins, so that nothing cut earlier can be whole."""
@@ -55,6 +61,35 @@ def _synchronise(bench):
     return lambda session: session.synchronise(statement)
 
 
+def _control(what):
+    """The chip is to execute an order; the answer is what its receipt says."""
+
+    def prepare(bench):
+        bench.load(70)
+        order = Orders(bench).signed(7, what)
+        suite = bench.world.suite
+        return lambda session: CONTROL_RECEIPT.peek(suite, session.control(order, NOW)).outcome
+
+    prepare.__name__ = f"_control_{what[0].name.lower()}"
+    return prepare
+
+
+def _authorise(bench):
+    grant = Grants(bench).grant()
+    return lambda session: session.authorise(grant, NOW)
+
+
+def _revoke(bench):
+    number = Grants(bench).authorise().number
+    return lambda session: session.revoke(number)
+
+
+def _pay_fee(bench):
+    grants = Grants(bench)
+    fee = grants.fee(grants.authorise(uses=2).number, 30, bench.load(10, 100))
+    return lambda session: session.pay_fee(fee)
+
+
 def _open(chip):
     session = ChipSession(chip)
     session.verify_pin(PIN)
@@ -62,11 +97,24 @@ def _open(chip):
 
 
 def _facts(session):
-    return session.status(), session.pieces(), session.exports()
+    return session.status(), session.pieces(), session.exports(), session.authorisations()
 
 
-@pytest.mark.feature("C-22", "C-16")
-@pytest.mark.parametrize("prepare", [_load, _pay, _export, _accept, _synchronise])
+PREPARATIONS = [
+    _load,
+    _pay,
+    _export,
+    _accept,
+    _synchronise,
+    *map(_control, EVERY_KIND),
+    _authorise,
+    _revoke,
+    _pay_fee,
+]
+
+
+@pytest.mark.feature("C-22", "C-16", "R-04", "V-09", "W-10")
+@pytest.mark.parametrize("prepare", PREPARATIONS, ids=lambda prepare: prepare.__name__)
 def test_a_command_cut_at_any_byte_happens_whole_or_not_at_all(prepare):
     """After a cut the chip is as before; the command again does what it would have done."""
     chip = TornChip()
@@ -96,7 +144,40 @@ def test_a_command_cut_at_any_byte_happens_whole_or_not_at_all(prepare):
         assert not happened or cut >= SLOT_HEADER_BYTES
         repeated = command(session)
         assert _facts(session) == after
-        assert repeated == answer or (happened and (repeated is False or repeated.repeated))
+        assert repeated == answer or (happened and _says_repeated(repeated))
+
+
+@pytest.mark.feature("W-05")
+def test_a_report_cut_at_any_byte_leaves_no_number_to_two():
+    """After a cut the next report has a new number or, if none was signed, the same; nothing is lost."""
+    chip = TornChip()
+    bench = Bench(chip)
+    bench.personalise()
+    bench.load(70)
+    start = chip.memory.snapshot()
+    chip.memory.tear(99, 0)
+    bench.session.report(bytes(6), 0, NOW)
+    (length,) = chip.memory.written_bytes
+    for cut in _interesting_cuts(length):
+        chip.memory.rewind(start)
+        chip.reset()
+        session = _open(chip)
+        chip.memory.tear(0, cut)
+        with pytest.raises(PowerCutError):
+            session.report(bytes(6), 0, NOW)
+        chip.memory.restore_power()
+        chip.reset()
+        session = _open(chip)
+        before = session.status().report_number
+        assert before == 0 or cut >= SLOT_HEADER_BYTES
+        assert before == 1 or cut < length
+        raw = session.report(bytes(6), 0, NOW)
+        assert KEY_INFORMATION.peek(bench.world.suite, raw).number == before + 1
+        assert session.status().balance_minor == 70
+
+
+def _says_repeated(answer):
+    return answer is False or answer is Outcome.REPEATED or answer.repeated
 
 
 def _interesting_cuts(length):
