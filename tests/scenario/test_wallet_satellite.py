@@ -72,6 +72,7 @@ class Platform:
         self.keys = derive(self.sealing, P256().load(secret).public, self.number)
         self.wallet, self.chip = wallet, wallet.holder.certificate.value
         held = await channels.held_channel(store)
+        assert held is not None
         return SatelliteDesk(wallet.holder, held, wallet.shelf)
 
     def say(self, kind, body):
@@ -105,6 +106,7 @@ class Platform:
 
 
 async def a_wallet(label="silent", number=7, network=None):
+    """A wallet with a channel: its platform, device and desk."""
     network = network or await SimulatedNetwork.create()
     platform = Platform(network, number)
     device = Device(network, "A", label)
@@ -113,6 +115,7 @@ async def a_wallet(label="silent", number=7, network=None):
 
 
 def chip_of(device):
+    """The chip's status."""
     return ChipSession(device.chip).status()
 
 
@@ -385,6 +388,7 @@ def test_the_report_carries_the_moment_and_how_uncertain_it_is():
 
 
 def broadcast(number, compact):
+    """A broadcast of one order."""
     return broadcast_message(number, cbor.encode(Broadcast(V, (compact,), b"")))
 
 

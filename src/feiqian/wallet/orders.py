@@ -13,20 +13,25 @@ from feiqian.crypto.compact import restore, shorten
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
 from feiqian.ports import Row, Transaction
 from feiqian.wallet.holder import Holder
+from feiqian.wallet.listing import ListShelf
 from feiqian.wallet.session_rows import read_bytes
 from feiqian.wire.control import (
     CONTROL_ORDER,
     CONTROL_RECEIPT,
     ControlOrder,
+    ListParameter,
     NoticeParameter,
     OrderKind,
     ScopeKind,
     read_parameter,
 )
-from feiqian.wire.control_delivery import MAX_RECEIPTS, OrderNews, UnjudgedOrder
+from feiqian.wire.control_delivery import MAX_RECEIPTS, OpenOrders, OrderNews, UnjudgedOrder
+from feiqian.wire.request_envelope import Action
 
 MAX_KEPT = 256
 """Newest orders that are kept."""
+MAX_ROUNDS = 4
+"""Most times that news are exchanged in one run."""
 
 HOST_KINDS = frozenset({OrderKind.SYNCHRONISE, OrderKind.CLOCK, OrderKind.LIST})
 """Orders that the host carries out once the chip has accepted them; a notice is only shown."""
@@ -61,6 +66,25 @@ async def take_order(holder: Holder, compact: bytes) -> Judged | None:
     now_ms = around.now_ms()
     await around.store.write(lambda tx: _keep(tx, order, raw, now_ms))
     return await _judge(holder, order, raw)
+
+
+async def exchange(holder: Holder) -> list[Judged]:
+    """By network: tell our institution what became of orders, and take those that are open.
+
+    The chip must be unlocked. `Refusal` as the institution or the way there says; what was told is
+    told again if nobody answered.
+    """
+    judged: list[Judged] = []
+    for _ in range(MAX_ROUNDS):
+        untold = await news(holder) or OrderNews(VERSION)
+        result = await holder.look_up(Action.ORDERS, untold, OpenOrders)
+        await told(holder, numbers_in(holder, untold))
+        for compact in result.orders:
+            one = await take_order(holder, compact)
+            judged += [] if one is None else [one]
+        if await news(holder) is None:
+            break
+    return judged
 
 
 async def take_waiting(holder: Holder) -> list[Judged]:
@@ -124,6 +148,25 @@ async def done(holder: Holder, order: ControlOrder) -> None:
             "UPDATE orders SET due = 0 WHERE kind = ? AND number <= ?", (order.kind, order.number)
         )
     )
+
+
+async def has_taken_effect(holder: Holder, shelf: ListShelf, order: ControlOrder) -> bool:
+    """Whether what was ordered of the host is so: in touch since then, or the list that new."""
+    if order.kind is OrderKind.LIST:
+        parameter, held = read_parameter(order), await shelf.held()
+        assert isinstance(parameter, ListParameter)
+        return held is not None and held.state.number >= parameter.number
+    if order.kind is OrderKind.SYNCHRONISE:
+        synchronised_at = holder.around.chip.status().synchronised_at
+        return synchronised_at is not None and synchronised_at.latest_ms >= order.issued_at_ms
+    return False
+
+
+async def settle_due(holder: Holder, shelf: ListShelf) -> None:
+    """Strike off what has taken effect."""
+    for order in await due(holder):
+        if await has_taken_effect(holder, shelf, order):
+            await done(holder, order)
 
 
 async def judged_orders(holder: Holder) -> list[Judged]:

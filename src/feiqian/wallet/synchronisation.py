@@ -3,7 +3,7 @@
 Each step stands alone: what cannot be decided now is counted and left for the next time, and what
 was decided before is answered the same. Intents come first (chip only); then what was received
 without a manager and waits to be verified or accepted, requests to us, payments of ours, errands, what
-was issued to us and chains the host has lost; last the newest list and the chip's offline limits.
+was issued to us and chains the host has lost; last the newest list, the platform's orders and the chip's offline limits.
 """
 
 from msgspec import Struct
@@ -14,12 +14,14 @@ from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.protocol.checks import change_of, paying_transfers, sound_renewals
 from feiqian.protocol.payer import PayerPast
-from feiqian.wallet import errands, holdings
+from feiqian.wallet import errands, holdings, orders
 from feiqian.wallet.banking import Banking
+from feiqian.wallet.channel import held_channel, register_channel
 from feiqian.wallet.errands import ErrandStage
 from feiqian.wallet.holder import Holder
 from feiqian.wallet.listing import ListShelf
 from feiqian.wallet.loading import fetch, fetch_and_load, load_kept
+from feiqian.wallet.orders import Judged
 from feiqian.wallet.payments import Payments, is_pending
 from feiqian.wallet.reconciliation import Reconciliation, tell_anomaly
 from feiqian.wallet.session_rows import Stage
@@ -41,6 +43,8 @@ class SyncReport(Struct, frozen=True):
     unverified_minor: int
     """Received by the chip, and not verified by its issuer yet."""
     problems: tuple[str, ...]
+    judged: tuple[Judged, ...] = ()
+    """Control orders that came, and what the chip said to each."""
 
 
 class Synchronisation:
@@ -50,12 +54,14 @@ class Synchronisation:
         self, holder: Holder, payments: Payments, banking: Banking, shelf: ListShelf
     ) -> None:
         self._holder = holder
+        self._shelf = shelf
         self._offline = Reconciliation(holder, payments, shelf)
         self._payments = payments
         self._banking = banking
         self._settled = 0
         self._pending = 0
         self._problems: list[str] = []
+        self._judged: tuple[Judged, ...] = ()
 
     async def run(self) -> SyncReport:
         """Take up everything that is open."""
@@ -70,9 +76,11 @@ class Synchronisation:
         await self._load()
         unprovable_minor = await self._restore_chains()
         await self._update_list()
+        await self._obey()
         unverified = await self._offline.unverified()
         if not unverified:
             await self._synchronise_chip()
+        await orders.settle_due(self._holder, self._shelf)
         return SyncReport(
             settled=self._settled,
             pending=self._pending,
@@ -80,6 +88,7 @@ class Synchronisation:
             unprovable_minor=unprovable_minor,
             unverified_minor=sum(taken.amount_minor for taken in unverified),
             problems=tuple(self._problems),
+            judged=self._judged,
         )
 
     def _balance_minor(self) -> int:
@@ -121,6 +130,17 @@ class Synchronisation:
     async def _update_list(self) -> None:
         try:
             await self._offline.update_list()
+        except Refusal as refusal:
+            self._problems.append(str(refusal))
+
+    async def _obey(self) -> None:
+        """Orders that are open for us; and a satellite channel, for when there is no network."""
+        holder = self._holder
+        try:
+            await orders.take_waiting(holder)
+            self._judged = tuple(await orders.exchange(holder))
+            if await held_channel(holder.around.store) is None:
+                await register_channel(holder)
         except Refusal as refusal:
             self._problems.append(str(refusal))
 

@@ -32,7 +32,7 @@ from feiqian.wallet.satellite import Heard, SatelliteDesk
 from feiqian.wallet.synchronisation import SyncReport
 from feiqian.wallet.timekeeping import Timekeeper, TimeStatus
 from feiqian.wallet.wallet import Wallet
-from feiqian.wire.control import ControlOrder, ListParameter, OrderKind, read_parameter
+from feiqian.wire.control import ControlOrder, OrderKind
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ class Watch:
         problems += map(str, await self.timekeeper.update(anew=anew))
         judgement = self._judge()
         reporting = False
-        await self._carry_out(problems, connected=connected)
+        await self._carry_out(problems)
         waiting = await orders.due(self.wallet.holder)
         if not connected and self.air is not None:
             reporting = await self._speak(self.air, judgement, waiting, problems)
@@ -197,29 +197,14 @@ class Watch:
         )
         return holder.around.now_ms() >= again_ms
 
-    async def _carry_out(self, problems: list[str], *, connected: bool) -> None:
-        for order in await orders.due(self.wallet.holder):
-            try:
-                carried_out = await self._is_carried_out(order, connected=connected)
-            except Refusal as refusal:
-                problems.append(str(refusal))
+    async def _carry_out(self, problems: list[str]) -> None:
+        """A clock is corrected here and now; the rest is so, or is not yet."""
+        holder = self.wallet.holder
+        for order in await orders.due(holder):
+            if order.kind is not OrderKind.CLOCK:
                 continue
-            if carried_out:
-                await orders.done(self.wallet.holder, order)
-
-    async def _is_carried_out(self, order: ControlOrder, *, connected: bool) -> bool:
-        """Whether the order has taken effect; a clock is corrected here and now."""
-        if order.kind is OrderKind.CLOCK:
-            problems = await self.timekeeper.update(anew=True)
-            return not problems and self.timekeeper.clock.known() is not None
-        if order.kind is OrderKind.LIST:
-            return await self._list_reaches(order)
-        status = self.wallet.holder.around.chip.status()
-        moved = status.synchronised_at
-        return connected or (moved is not None and moved.latest_ms >= order.issued_at_ms)
-
-    async def _list_reaches(self, order: ControlOrder) -> bool:
-        parameter = read_parameter(order)
-        held = await self.wallet.shelf.held()
-        assert isinstance(parameter, ListParameter)
-        return held is not None and held.state.number >= parameter.number
+            refusals = await self.timekeeper.update(anew=True)
+            problems += map(str, refusals)
+            if not refusals and self.timekeeper.clock.known() is not None:
+                await orders.done(holder, order)
+        await orders.settle_due(holder, self.wallet.shelf)
