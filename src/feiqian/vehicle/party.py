@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.ports import Clock, Delivery, MessageBus, Store, Transaction
+from feiqian.ports import Clock, Delivery, Link, MessageBus, Store, Transaction
 from feiqian.protocol.service_facts import Fact, Heard, TimePassed
 from feiqian.protocol.service_machine import Service, ServiceMachine
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import post as posts
 from feiqian.vehicle import service_rows
-from feiqian.vehicle.bus_link import BusLink, BusLinks
+from feiqian.vehicle.bus_link import BusLinks
 from feiqian.vehicle.post import Letter, Parcel, Post
 from feiqian.wire.service import Said
 from feiqian.wire.visit import FRAME_KIND
@@ -27,7 +27,9 @@ from feiqian.wire.visit import FRAME_KIND
 R = TypeVar("R", bound=Service)
 
 TICK_MS = 1_000
-"""How often a party looks at its deadlines, duties and outbox when nothing else happens."""
+"""How often a party looks at its deadlines, duties and outbox while something waits there."""
+IDLE_TICK_MS = 10_000
+"""How often when nothing does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Party(Generic[R]):
     def __init__(self, office: Office) -> None:
         self.office = office
         self.name = office.post.name
-        self.links = BusLinks(office.bus.publish, self._visited)
+        self.links = BusLinks(office.bus.publish, self.visited)
         self._stirred = asyncio.Event()
 
     # What a role adds ----------------------------------------------------------------------------
@@ -69,10 +71,11 @@ class Party(Generic[R]):
         del tx, now
         self.office.note(f"{letter.kind} is not for a {type(self).__name__.lower()}")
 
-    async def _duties(self) -> None:
-        """What states have to do outside; called again and again."""
+    async def _duties(self) -> bool:
+        """What states have to do outside; called again and again. Whether anything is left."""
+        return False
 
-    def _visited(self, link: BusLink) -> None:
+    def visited(self, link: Link) -> None:
         """Somebody opens a link to us."""
         del link
         raise Refusal(Outcome.UNAVAILABLE, "nobody is visited here")
@@ -153,23 +156,31 @@ class Party(Generic[R]):
             self.office.note(f"to {parcel.recipient}: {parcel.kind}: {refusal}")
 
     # Going on ------------------------------------------------------------------------------------
-    async def tick(self) -> None:
-        """Look at deadlines, duties and the outbox once."""
+    async def tick(self) -> bool:
+        """Look at deadlines, duties and the outbox once. Whether to look again soon."""
         now = self.office.clock.now()
         overdue = await self.office.store.read(lambda tx: service_rows.overdue(tx, now.midpoint_ms))
         for request_id in overdue:
             await self.tell(request_id, TimePassed())
-        await self._duties()
+        busy = await self._duties()
         await self.flush()
+        return busy or bool(await self.office.store.read(lambda tx: posts.waiting(tx, 1)))
 
     async def run(self) -> None:
         """Hear and go on, until the bus is closed."""
-        going = asyncio.ensure_future(self._go_on())
+        await self.office.store.read(self.office.post.recall)
+        both = {
+            asyncio.ensure_future(self._go_on()),
+            asyncio.ensure_future(self._listen()),
+        }
         try:
-            await self._listen()
+            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
         finally:
-            going.cancel()
-            await asyncio.gather(going, return_exceptions=True)
+            for one in both:
+                one.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
 
     async def _listen(self) -> None:
         while True:
@@ -182,13 +193,12 @@ class Party(Generic[R]):
     async def _go_on(self) -> None:
         await self.office.store.write(lambda tx: posts.forget(tx, self._now_ms()))
         while True:
-            await self.tick()
-            await self._pause()
+            await self._pause(TICK_MS if await self.tick() else IDLE_TICK_MS)
 
-    async def _pause(self) -> None:
-        """Until something has happened, or a tick has passed."""
+    async def _pause(self, most_ms: int) -> None:
+        """Until something has happened, or so long."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TICK_MS / 1000):
+            async with asyncio.timeout(most_ms / 1000):
                 await self._stirred.wait()
         self._stirred.clear()
 

@@ -80,11 +80,12 @@ class Post:
         if key is not None:
             return key
         if isinstance(message, ServiceRequest):
-            return self._introduced(message.membership, message.sender, now)
+            return self._introduced(message, now)
         raise Refusal(Outcome.UNKNOWN_NAME, f"{message.sender} is not known here")
 
-    def _introduced(self, raw: bytes, name: str, now: Moment) -> bytes:
-        """The key of somebody whom a management server that we trust knows."""
+    def _introduced(self, request: ServiceRequest, now: Moment) -> bytes:
+        """The key of a vehicle whom a management server that we trust knows."""
+        raw, name = request.membership, request.sender
         management = self.managements.get(MEMBERSHIP.peek(self.suite, raw).management)
         if management is None:
             raise Refusal(Outcome.UNKNOWN_NAME, "expected a membership of a server known here")
@@ -127,6 +128,8 @@ class Post:
         if isinstance(letter.message, Acknowledged):
             self._delivered(tx, letter.message)
             return False
+        if isinstance(letter.message, ServiceRequest):
+            self._remember(tx, letter.message)
         return bool(
             tx.execute(
                 "INSERT INTO inbox (digest, heard_at_ms) VALUES (?, ?)"
@@ -134,6 +137,21 @@ class Post:
                 (letter.digest, now_ms),
             )
         )
+
+    def _remember(self, tx: Transaction, request: ServiceRequest) -> None:
+        """Know whoever was introduced, also after a restart."""
+        membership = MEMBERSHIP.peek(self.suite, request.membership)
+        self.keys[membership.name] = membership.public_key
+        tx.execute(
+            "INSERT INTO acquaintances (name, public_key) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET public_key = excluded.public_key",
+            (membership.name, membership.public_key),
+        )
+
+    def recall(self, tx: Transaction) -> None:
+        """Read back who was introduced."""
+        rows = tx.query("SELECT name, public_key FROM acquaintances")
+        self.keys.update({str(name): bytes(key) for name, key in rows})
 
     def _delivered(self, tx: Transaction, acknowledged: Acknowledged) -> None:
         tx.execute(

@@ -22,6 +22,10 @@ MIGRATIONS = (
         heard_at_ms INTEGER NOT NULL
     );
     CREATE INDEX inbox_heard ON inbox (heard_at_ms);
+    CREATE TABLE acquaintances (
+        name TEXT PRIMARY KEY,
+        public_key BLOB NOT NULL
+    );
     CREATE TABLE members (
         name TEXT PRIMARY KEY,
         member TEXT NOT NULL,

@@ -19,7 +19,6 @@ from feiqian.protocol.service_fees import read_order
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import post as posts
 from feiqian.vehicle import service_rows
-from feiqian.vehicle.bus_link import BusLink
 from feiqian.vehicle.entity.site import Site, SiteOrder
 from feiqian.vehicle.party import Office, Party, Patience
 from feiqian.vehicle.post import Letter
@@ -97,17 +96,19 @@ class Entity(Party[EntityService]):
         """`SiteNews`: it cannot be rendered."""
         await self.tell(request_id, SiteRefused(refusal))
 
-    async def _duties(self) -> None:
-        store = self.office.store
-        for record in await store.read(
-            lambda tx: service_rows.in_states(tx, _AT_SITE, EntityService)
-        ):
+    async def _duties(self) -> bool:
+        at_site, unsettled = await self._in(_AT_SITE), await self._in(_UNSETTLED)
+        for record in at_site:
             await self._instruct(record)
-        for record in await store.read(
-            lambda tx: service_rows.in_states(tx, _UNSETTLED, EntityService)
-        ):
+        for record in unsettled:
             if self._patience.may(record.request_id, self._now_ms()):
                 await self._follow_up(record)
+        return bool(unsettled)
+
+    async def _in(self, states: frozenset[State]) -> list[EntityService]:
+        return await self.office.store.read(
+            lambda tx: service_rows.in_states(tx, states, EntityService)
+        )
 
     async def _instruct(self, record: EntityService) -> None:
         """Tell the site what a state wants, once in a run of this program."""
@@ -148,7 +149,8 @@ class Entity(Party[EntityService]):
             self._patience.done(record.request_id)
 
     # Visits --------------------------------------------------------------------------------------
-    def _visited(self, link: BusLink) -> None:
+    def visited(self, link: Link) -> None:
+        """Somebody opens a link to us. `Refusal` busy."""
         if len(self._visits) >= MAX_VISITS:
             raise Refusal(Outcome.BUSY, f"expected at most {MAX_VISITS} visits at once")
         visit = asyncio.ensure_future(self.receive_visit(link))

@@ -196,10 +196,12 @@ class VehicleClient(Party[VehicleService]):
         )
 
     # Duties --------------------------------------------------------------------------------------
-    async def _duties(self) -> None:
-        for record in await self._in(_BUSY):
+    async def _duties(self) -> bool:
+        records = await self._in(_BUSY)
+        for record in records:
             if self._patience.may(record.request_id, self._now_ms()):
                 await self._attend_to(record)
+        return bool(records)
 
     async def _attend_to(self, record: VehicleService) -> None:
         before = record.state
@@ -228,6 +230,7 @@ class VehicleClient(Party[VehicleService]):
             raw = await self._purse.authorise(*machine.grant)
         except Refusal as refusal:
             if refusal.outcome in UNDECIDED or refusal.outcome is Outcome.PIN_REQUIRED:
+                self.office.note(f"not authorised yet: {refusal}")
                 return None
             return await self.tell(record.request_id, ChipRefused(refusal))
         return await self.tell(record.request_id, ChipAuthorised(raw))

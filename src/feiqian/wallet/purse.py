@@ -1,4 +1,4 @@
-"""A wallet as a vehicle's or an entity's purse; the chip keeps its PIN state, and pays fees without."""
+"""A wallet as the purse of a vehicle or an entity: it fits `vehicle.purse.Purse` without knowing it."""
 
 from dataclasses import dataclass
 
