@@ -16,7 +16,7 @@ from openapi_spec_validator import validate
 from feiqian.adapters.clock import SystemClock
 from feiqian.adapters.http_client import HttpCourier
 from feiqian.adapters.operator_client import OperatorClient
-from feiqian.apps import central_server
+from feiqian.apps import central_server, control_operations
 from feiqian.apps.cli_central import central
 from feiqian.apps.configuration import CentralConfig, load, read_secret
 from feiqian.central.documents import CycleOrder, CycleReport, Report
@@ -195,6 +195,14 @@ def test_the_openapi_document_is_valid(network):
         central_server.LIST,
         central_server.REVOCATIONS,
         central_server.EVIDENCE,
+        control_operations.CONTROL,
+        control_operations.APPROVALS,
+        control_operations.REJECTIONS,
+        control_operations.LISTINGS,
+        control_operations.OPERATORS,
+        control_operations.REMOVALS,
+        control_operations.STATIONS,
+        control_operations.REPORTS,
     }
 
 

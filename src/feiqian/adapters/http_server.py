@@ -30,6 +30,8 @@ from feiqian.wire.envelope import encode_message
 from feiqian.wire.payment import Refused
 
 CBOR = "application/cbor"
+OPERATOR = "operator"
+"""The operator of a party that knows only one."""
 MAX_JSON_BYTES = 65_536
 MAX_CONNECTIONS = 2_048
 KEEP_ALIVE_S = 60
@@ -40,6 +42,10 @@ GARBAGE_THRESHOLDS = (50_000, 20, 100)
 tenth of all payments."""
 
 log = structlog.get_logger("http")
+
+
+Identify = Callable[[str], Awaitable[str | None]]
+"""The name of the operator whose bearer token it is; None when it is nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +81,16 @@ def build_app(
     endpoints: Sequence[CborEndpoint],
     documents: Sequence[CborDocument | CborCollection],
     operations: Sequence[Operation],
-    operator_token: str,
+    operators: str | Identify,
 ) -> "PartyApp":
-    """The ASGI application of one party."""
+    """The ASGI application of one party; `operators`: the only operator's token, or who is who."""
     description = msgspec.json.encode(describe(name, operations))
     routes = [
         _document_route(each) if isinstance(each, CborDocument) else _collection_route(each)
         for each in documents
     ]
-    routes += [_operation_route(operation, operator_token) for operation in operations]
+    identify = only_operator(operators) if isinstance(operators, str) else operators
+    routes += [_operation_route(operation, identify) for operation in operations]
     health = msgspec.json.encode({"name": name, "pid": os.getpid()})
     routes.append(Route("/health", _constant(health), methods=["GET"]))
     routes.append(Route("/api/openapi.json", _constant(description), methods=["GET"]))
@@ -200,14 +207,17 @@ def _collection_route(collection: CborCollection) -> Route:
     return Route(f"{collection.path}/{{name:path}}", handle, methods=["GET"])
 
 
-def _operation_route(operation: Operation, token: str) -> Route:
+def _operation_route(operation: Operation, identify: Identify) -> Route:
     async def handle(request: Request) -> Response:
-        if not _is_operator(request, token):
+        operator = await identify(_token(request))
+        if operator is None:
             document = ErrorDocument(Outcome.BAD_SIGNATURE, "expected the operator's bearer token")
             return Response(msgspec.json.encode(document), status_code=401, media_type=JSON)
         try:
             body = await _read_json(request, operation.body) if operation.body else None
-            return Response(msgspec.json.encode(await operation.handle(body)), media_type=JSON)
+            who = (operator,) if operation.is_personal else ()
+            done = await operation.handle(body, *who)
+            return Response(msgspec.json.encode(done), media_type=JSON)
         except Refusal as refusal:
             log.info("refused", path=operation.path, outcome=refusal.outcome, detail=refusal.detail)
             document = ErrorDocument(refusal.outcome, refusal.detail)
@@ -227,9 +237,18 @@ def _constant(body: bytes) -> Callable[[Request], Awaitable[Response]]:
     return handle
 
 
-def _is_operator(request: Request, token: str) -> bool:
-    given = request.headers.get("authorization", "")
-    return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+def only_operator(token: str) -> Identify:
+    """One operator, by one token."""
+
+    async def identify(given: str) -> str | None:
+        return OPERATOR if hmac.compare_digest(given.encode(), token.encode()) else None
+
+    return identify
+
+
+def _token(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if scheme == "Bearer" else ""
 
 
 async def _read_json(request: Request, shape: type[msgspec.Struct]) -> msgspec.Struct:

@@ -28,10 +28,12 @@ class Operation:
     method: str
     path: str
     summary: str
-    handle: Callable[[Any], Awaitable[msgspec.Struct]]
+    handle: Callable[..., Awaitable[msgspec.Struct]]
     answer: type[msgspec.Struct]
     body: type[msgspec.Struct] | None = None
     """None for GET; `handle` then gets None."""
+    is_personal: bool = False
+    """Whether `handle` gets the operator's name as well."""
 
 
 def describe(name: str, operations: Sequence[Operation]) -> dict[str, Any]:

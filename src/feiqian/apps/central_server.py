@@ -1,14 +1,17 @@
 """The platform as an HTTP server: signed CBOR for institutions, JSON for its operator.
 
 What it can do is `Platform`'s; here stands only which path leads to it. The root certificate and
-the directory are public; everything under ``/api/`` needs the operator's token.
+the directory are public; everything under ``/api/`` needs an operator's token, and ground stations
+sign what they say.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from feiqian.adapters.clock import SystemClock
 from feiqian.adapters.clockwork import repeat
+from feiqian.adapters.http_client import HttpCourier
 from feiqian.adapters.http_server import (
     CborCollection,
     CborDocument,
@@ -20,7 +23,9 @@ from feiqian.adapters.http_server import (
 from feiqian.adapters.logs import configure_logs
 from feiqian.adapters.operations import Operation
 from feiqian.adapters.sqlite import SqliteStore
-from feiqian.apps.configuration import CentralConfig, load, read_secret
+from feiqian.apps.configuration import CentralConfig, load, read_secret, write_secret
+from feiqian.apps.control_operations import control_operations, operators_of
+from feiqian.central.control_desk import ControlDesk
 from feiqian.central.documents import (
     Admission,
     Admitted,
@@ -32,6 +37,7 @@ from feiqian.central.documents import (
     ReservesBalance,
     ReservesChange,
 )
+from feiqian.central.ground_station import STATIONS_PATH
 from feiqian.central.list_documents import (
     EvidenceFound,
     EvidenceQuery,
@@ -40,10 +46,14 @@ from feiqian.central.list_documents import (
     ListRevoked,
 )
 from feiqian.central.platform import Platform
+from feiqian.central.satellite_gateway import SatelliteGateway
 from feiqian.central.schema import MIGRATIONS
+from feiqian.crypto.p256 import P256_SHA256
 from feiqian.crypto.suite_names import suite_named
+from feiqian.crypto.suites import PrivateKey
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 from feiqian.wire.request_envelope import MAX_REQUEST_BYTES
+from feiqian.wire.stations import MAX_STATION_BYTES
 
 NAME = "platform"
 LIST_AGE_S = 10
@@ -51,6 +61,8 @@ EVIDENCE_AGE_S = 24 * 60 * 60
 """How long caches may give out documents of the list, and evidence, which never changes."""
 LIST_CHECKED_EVERY_S = 60.0
 """How often the server looks whether the list has to be published again."""
+FORWARDED_EVERY_S = 2.0
+"""How often wallets' reports are passed on."""
 
 REPORT = "/api/report"
 RESERVES = "/api/reserves"
@@ -62,11 +74,14 @@ REVOCATIONS = "/api/double-spending/revocations"
 EVIDENCE = "/api/evidence"
 
 
-def platform_app(platform: Platform, operator_token: str) -> PartyApp:
+def platform_app(platform: Platform, gateway: SatelliteGateway, operator_token: str) -> PartyApp:
     """The ASGI application of a platform."""
     return build_app(
         NAME,
-        [CborEndpoint("/v1/requests", platform.answer, MAX_REQUEST_BYTES)],
+        [
+            CborEndpoint("/v1/requests", platform.answer, MAX_REQUEST_BYTES),
+            CborEndpoint(STATIONS_PATH, gateway.exchange, MAX_STATION_BYTES),
+        ],
         [
             CborDocument("/v1/directory", platform.directory),
             CborDocument("/v1/root", platform.root),
@@ -74,7 +89,7 @@ def platform_app(platform: Platform, operator_token: str) -> PartyApp:
             CborCollection(EVIDENCE_PATH, platform.evidence, EVIDENCE_AGE_S),
         ],
         operations(platform),
-        operator_token,
+        operators_of(ControlDesk(platform.office), operator_token),
     )
 
 
@@ -114,6 +129,7 @@ def operations(platform: Platform) -> list[Operation]:
             CycleOrder,
         ),
         *_list_operations(platform),
+        *control_operations(ControlDesk(platform.office)),
     ]
 
 
@@ -154,13 +170,36 @@ async def serve_central(config_path: Path) -> None:
     key = suite.load(bytes.fromhex(read_secret(home / config.key_file)))
     root_raw = (home / config.root_file).read_bytes()
     store = SqliteStore.open(home / config.database, MIGRATIONS)
+    courier = HttpCourier()
     try:
         platform = await Platform.open(suite, root_raw, key, store, SystemClock())
+        sealing_key = _sealing_key(home / config.sealing_key_file)
+        gateway = SatelliteGateway(platform.office, sealing_key, courier)
+        await gateway.open()
         token = read_secret(home / config.operator_token_file)
         # A defect in the clockwork ends the server: half of a platform must not go on alone.
         async with asyncio.TaskGroup() as tasks:
-            clockwork = tasks.create_task(repeat(platform.keep_list_recent, LIST_CHECKED_EVERY_S))
-            await serve(platform_app(platform, token), config.host, config.port)
-            clockwork.cancel()
+            clockwork = [
+                tasks.create_task(repeat(platform.keep_list_recent, LIST_CHECKED_EVERY_S)),
+                tasks.create_task(repeat(_forwarding(gateway), FORWARDED_EVERY_S)),
+            ]
+            await serve(platform_app(platform, gateway, token), config.host, config.port)
+            for each in clockwork:
+                each.cancel()
     finally:
         await store.close()
+        await courier.close()
+
+
+def _sealing_key(path: Path) -> PrivateKey:
+    """The key for satellite channels, made for a network that has none yet."""
+    if not path.exists():
+        write_secret(path, P256_SHA256.generate().secret.hex())
+    return P256_SHA256.load(bytes.fromhex(read_secret(path)))
+
+
+def _forwarding(gateway: SatelliteGateway) -> Callable[[], Awaitable[None]]:
+    async def forward() -> None:
+        await gateway.forward_reports()
+
+    return forward

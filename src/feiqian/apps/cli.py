@@ -15,6 +15,7 @@ _COMMANDS = {
     "central": "feiqian.apps.cli_central",
     "demo": "feiqian.apps.cli_demo",
     "evidence": "feiqian.apps.cli_evidence",
+    "ground": "feiqian.apps.cli_ground",
     "institution": "feiqian.apps.cli_institution",
     "list": "feiqian.apps.cli_list:list_group",
     "network": "feiqian.apps.cli_network",

@@ -12,7 +12,9 @@ import click
 from feiqian.apps import central_server
 from feiqian.apps.central_client import client, config_option, do, key_option, new_key
 from feiqian.apps.central_text import cycle_text, report_text
+from feiqian.apps.cli_central_control import control_group
 from feiqian.apps.cli_central_list import list_group
+from feiqian.apps.cli_central_people import operator_group, reports, station_group
 from feiqian.apps.founding import ROOT_FILE, found_network
 from feiqian.apps.output import Output, command
 from feiqian.central.documents import (
@@ -151,3 +153,7 @@ async def settle(output: Output, key: str, config_path: Path) -> None:
 
 
 central.add_command(list_group)
+central.add_command(control_group)
+central.add_command(operator_group)
+central.add_command(station_group)
+central.add_command(reports)

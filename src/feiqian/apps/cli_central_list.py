@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
-from feiqian.apps import central_server
-from feiqian.apps.central_client import client, config_option, do, key_option, new_key
+from feiqian.apps import central_server, control_operations
+from feiqian.apps.central_client import as_option, client, config_option, do, key_option, new_key
+from feiqian.apps.control_text import proposal_text
 from feiqian.apps.output import Output, command
+from feiqian.central.control_documents import ListingWish, ProposalStanding
 from feiqian.central.list_documents import (
     EvidenceFound,
     EvidenceQuery,
@@ -53,6 +55,30 @@ async def revoke(output: Output, subject: str, reason: str, key: str, config_pat
         f"Version {answer.number} is without {answer.identifiers} states"
         f" and {answer.offenders} offenders.",
     )
+
+
+@list_group.command(name="wallet")
+@click.argument("wallet")
+@click.argument("reason")
+@click.option("--fingerprint", default="", help="Of its chip, when it has no satellite channel.")
+@key_option
+@as_option
+@config_option
+@command
+async def list_wallet(
+    output: Output,
+    wallet: str,
+    reason: str,
+    fingerprint: str,
+    key: str,
+    token_path: Path | None,
+    config_path: Path,
+) -> None:
+    """Propose to list the risk WALLET, for REASON; another operator approves it."""
+    wish = ListingWish(key or new_key(), wallet, reason, fingerprint)
+    path = control_operations.LISTINGS
+    answer = await do(config_path, path, wish, ProposalStanding, token_path)
+    output.result(answer, proposal_text(answer))
 
 
 @list_group.command()

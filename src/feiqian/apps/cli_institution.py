@@ -44,6 +44,24 @@ async def serve(output: Output, config_path: Path) -> None:
 
 
 @institution.command()
+@click.option("--wallet", default="", help="Of one wallet, by number.")
+@config_option
+@command
+async def reports(output: Output, wallet: str, config_path: Path) -> None:
+    """What wallets' chips reported by satellite, and what the risk check found."""
+    query = operations.ReportsQuery(wallet)
+    answer = await _client(config_path).post("/api/wallet-reports", query, operations.KeyReports)
+    output.result(answer, *map(_report_text, answer.reports))
+
+
+def _report_text(shown: operations.KeyReport) -> str:
+    found = ", ".join(shown.findings) or "nothing found"
+    synchronised = "synchronised" if shown.synchronised else "not synchronised"
+    balance = format_amount(shown.balance_minor)
+    return f"{shown.wallet} report {shown.number}: {balance}, {found}, {synchronised}"
+
+
+@institution.command()
 @config_option
 @command
 async def report(output: Output, config_path: Path) -> None:

@@ -23,6 +23,22 @@ class CentralConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     root_file: str
     """The root certificate (COSE)."""
     operator_token_file: str
+    sealing_key_file: str = "sealing.key"
+    """The private key that satellite channels are sealed with; made when there is none."""
+
+
+class GroundConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`ground.toml`: how a ground station runs."""
+
+    suite: str
+    name: str
+    central_url: str
+    key_file: str
+    root_file: str
+    module: str
+    """Its terminal, such as rdss3-regional://127.0.0.1:7000."""
+    broadcast_address: str
+    """Where its terminal reaches all others; of its short-message service."""
 
 
 class InstitutionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -129,6 +129,7 @@ def institution_app(institution: Institution, token: str) -> PartyApp:
             CborEndpoint("/v1/mailbox", institution.leave, MAX_LETTER_BYTES),
             CborEndpoint("/v1/cash", institution.cash, MAX_CASH_BYTES),
             CborEndpoint("/v1/verifications", institution.verify, MAX_MESSAGE_BYTES),
+            CborEndpoint("/v1/reports", institution.answer_report, MAX_REQUEST_BYTES),
             CborEndpoint("/v1/verify", institution.answer_verify_request, MAX_VERIFY_BYTES),
             CborEndpoint(TIME_PATH, institution.tell_time, MAX_QUESTION_BYTES),
         ],
@@ -180,6 +181,13 @@ def operations_of(operator: operations.Operator) -> list[Operation]:
             operations.ListStanding,
         ),
         post("freeze", "Freeze a wallet", operator.freeze, operations.Freeze, operations.Freeze),
+        post(
+            "wallet-reports",
+            "Wallets' key information sets, and what was found",
+            operator.reports,
+            operations.ReportsQuery,
+            operations.KeyReports,
+        ),
         post("trace", "Trace a currency", operator.trace, operations.TraceQuery, tracing.Trace),
     ]
 

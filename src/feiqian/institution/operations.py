@@ -4,11 +4,14 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from feiqian.institution import accounts, books, standing, tracing, wallets
+from feiqian.institution import accounts, books, key_reports, standing, tracing, wallets
 from feiqian.institution.institution import Institution
 from feiqian.money.amounts import MAX_AMOUNT_MINOR, AmountMinor
 from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
 from feiqian.ports import Library, Transaction
+from feiqian.wire.key_information import KEY_INFORMATION
+
+MAX_REPORTS = 512
 
 Key = Annotated[str, Meta(min_length=1, max_length=64, description="idempotency key")]
 Hex = Annotated[str, Meta(pattern="^[0-9a-f]{32}([0-9a-f]{32})?$")]
@@ -96,6 +99,33 @@ class Freeze(Struct, frozen=True, forbid_unknown_fields=True):
     frozen: bool
 
 
+class ReportsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Wallets' key information sets: of one wallet, or with an empty name the newest of all."""
+
+    wallet: Annotated[str, Meta(max_length=24)] = ""
+
+
+class KeyReport(Struct, frozen=True):
+    """A key information set, and what the risk check found; amounts in minor units."""
+
+    wallet: str
+    number: int
+    counter: int
+    balance_minor: int
+    offline_paid_minor: int
+    offline_received_minor: int
+    list_number: int
+    received_at_ms: int
+    findings: tuple[str, ...]
+    synchronised: bool
+
+
+class KeyReports(Struct, frozen=True):
+    """The newest first, at most `MAX_REPORTS`."""
+
+    reports: tuple[KeyReport, ...]
+
+
 class TraceQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """A circulation identifier (64 hexadecimal digits) or a serial (32)."""
 
@@ -165,6 +195,28 @@ class Operator:
             raise LocalProtocolError("a list that was followed is held")
         state = held.state
         return ListStanding(state.number, state.issued_at_ms, state.identifiers, state.offenders)
+
+    async def reports(self, body: ReportsQuery) -> KeyReports:
+        """What wallets' chips reported, and what was found (W-07)."""
+        kept = await self._office.store.read(
+            lambda tx: key_reports.newest(tx, body.wallet, MAX_REPORTS)
+        )
+        return KeyReports(tuple(self._key_report(each) for each in kept))
+
+    def _key_report(self, kept: key_reports.Kept) -> KeyReport:
+        said = KEY_INFORMATION.peek(self._office.suite, kept.raw)
+        return KeyReport(
+            kept.wallet,
+            said.number,
+            said.counter,
+            said.balance_minor,
+            said.offline_paid_minor,
+            said.offline_received_minor,
+            said.list_number,
+            kept.received_at_ms,
+            tuple(kept.findings.split()),
+            kept.statement is not None,
+        )
 
     async def trace(self, body: TraceQuery) -> tracing.Trace:
         """The history of a currency. `Refusal` unknown_identifier."""
