@@ -6,6 +6,7 @@ within a process, for a hub on loopback and for a broker with certificates.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import ClassVar
 
 import pytest
 
@@ -20,6 +21,9 @@ OVERLOAD = 600
 
 class BusConformance:
     """Inherit, and override `open`, `join` and `shut`."""
+
+    TELLS_TAKEOVER: ClassVar[bool] = True
+    """Whether a member whose name is taken over is told so; if not, it comes back by itself."""
 
     async def open(self) -> None:
         """Make a new bus."""
@@ -150,10 +154,12 @@ class BusConformance:
         self.run(self.check_takeover)
 
     async def check_takeover(self) -> None:
-        """The first waits when the second comes."""
+        """The first waits when the second comes; or has left, where it could not be told."""
         car, first = await self.member("car"), await self.member("pump")
         waiting = asyncio.ensure_future(first.receive())
         await asyncio.wait({waiting}, timeout=0)
+        if not self.TELLS_TAKEOVER:
+            await first.close()
         second = await self.member("pump")
         await _refused(Outcome.UNAVAILABLE, waiting)
         await car.publish("pump", "note", b"to the second")
@@ -199,7 +205,7 @@ class BusConformance:
         assert (await quick.receive()).payload == b"at once"
         kept = await _receive_until(slow, car, b"end")
         assert 1 <= len(kept) < OVERLOAD
-        assert kept == sent[: len(kept)]
+        assert kept == [payload for payload in sent if payload in set(kept)]
 
 
 async def _overload(sender: MessageBus, recipient: str) -> list[bytes]:
