@@ -1,5 +1,6 @@
 """A network with a ground station and wallets in the test's hands: real chips, seals made by hand."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from feiqian.central.control_documents import (
@@ -88,7 +89,7 @@ class Terminal:
     @property
     def session(self):
         """The chip."""
-        return self.device.surroundings().chip
+        return self.wallet.holder.around.chip
 
     def obey(self, compact: bytes) -> bytes:
         """Have the chip judge an order; its receipt."""
@@ -207,6 +208,15 @@ class Bench:
     async def reports(self, wallet: str = "") -> tuple[WalletReport, ...]:
         """Key information sets, the newest first."""
         return (await self.network.desk.wallet_reports(ReportQuery(wallet))).reports
+
+
+def run(scenario):
+    """Live through a scenario on a new bench."""
+
+    async def whole():
+        await scenario(await Bench.open())
+
+    asyncio.run(whole())
 
 
 def broadcast_in(task: AirTask) -> Broadcast:

@@ -1,20 +1,12 @@
 """A wallet's report goes up by satellite, is judged by its institution, and is answered."""
 
-import asyncio
-
 import pytest
 
 from feiqian.crypto.compact import restore
+from feiqian.institution import wallets
 from feiqian.outcomes import Outcome
 from feiqian.wire.risk import Finding
-from tests.scenario.satellite_bench import Bench
-
-
-def run(scenario):
-    async def whole():
-        await scenario(await Bench.open())
-
-    asyncio.run(whole())
+from tests.scenario.satellite_bench import run
 
 
 @pytest.mark.feature("W-05", "W-06", "W-07", "W-10")
@@ -45,8 +37,6 @@ def test_frozen_wallet_is_not_synchronised():
 
     async def scenario(bench):
         terminal = await bench.terminal()
-        from feiqian.institution import wallets
-
         store = bench.network.stores["A"]
         store.run(lambda tx: wallets.freeze(tx, terminal.number, True))
         await bench.exchange(terminal.report())

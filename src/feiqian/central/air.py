@@ -104,6 +104,15 @@ def replace_orders(tx: Transaction, channel: int, orders: tuple[int, ...]) -> bo
     return not on_air_already
 
 
+def channels_with_orders(tx: Transaction) -> list[int]:
+    """Channels for which orders are on the air by themselves."""
+    rows = tx.query(
+        "SELECT DISTINCT channel FROM air_tasks WHERE is_open = 1 AND channel IS NOT NULL"
+        " AND orders <> '' AND LENGTH(answers) = 0 ORDER BY channel"
+    )
+    return [number for (number,) in rows]
+
+
 def sent_before(tx: Transaction, channel: int | None, orders: tuple[int, ...]) -> Sent:
     """How often exactly these orders were sent on this channel, or broadcast."""
     [[times, last_at_ms]] = tx.query(

@@ -163,6 +163,7 @@ class ControlDesk:
     def _add_operator(
         self, new: NewOperator, operator: str, tx: Transaction, now_ms: int
     ) -> ProposalStanding:
+        operators.check_new(tx, new.name)
         second = operators.needs_second(tx)
         entered = self._enter(tx, ProposedAction.OPERATOR, new, second, operator, now_ms)
         return self._settle(tx, entered, operator, now_ms)

@@ -109,6 +109,10 @@ class Downlinks:
             channel = channels.channel_of(tx, wallet)
             if channel is not None and channel.address:
                 self._plan_orders(tx, channel, now_ms)
+        for number in air.channels_with_orders(tx):
+            channel = channels.find(tx, number)
+            assert channel is not None
+            self._plan_orders(tx, channel, now_ms)
         for order in control.open_to_many(tx, now_ms):
             self._plan_broadcast(tx, order, now_ms)
 

@@ -6,7 +6,7 @@ version can be told, and what is listed again after it was revoked has a row of 
 
 from dataclasses import dataclass
 
-from feiqian.money.double_spending import IDENTIFIER_BYTES, Offender
+from feiqian.money.double_spending import Offender, pack_entry
 from feiqian.ports import Transaction
 
 
@@ -14,13 +14,16 @@ from feiqian.ports import Transaction
 class Listing:
     """One entry that stands on the newest list."""
 
-    entry: bytes
+    consumed: bytes
+    """The identifier that is listed, whole."""
+    honoured: bytes
+    """The name of the transfer that its issuer has recorded, whole."""
     offender: bytes
 
     @property
-    def consumed(self) -> bytes:
-        """The identifier that is listed."""
-        return self.entry[:IDENTIFIER_BYTES]
+    def entry(self) -> bytes:
+        """As the list has it."""
+        return pack_entry(self.consumed, self.honoured)
 
 
 def packed_entries(tx: Transaction, number: int) -> bytes:
@@ -30,7 +33,7 @@ def packed_entries(tx: Transaction, number: int) -> bytes:
         " WHERE listed_in <= ? AND (revoked_in IS NULL OR revoked_in > ?) ORDER BY consumed",
         (number, number),
     )
-    return b"".join(consumed + honoured for consumed, honoured in rows)
+    return b"".join(pack_entry(consumed, honoured) for consumed, honoured in rows)
 
 
 def offenders_in(tx: Transaction, number: int) -> list[Offender]:
@@ -48,7 +51,7 @@ def list_identifier(tx: Transaction, listing: Listing, number: int) -> None:
     tx.execute(
         "INSERT INTO listed_identifiers (consumed, honoured, offender, listed_in, revoked_in)"
         " VALUES (?, ?, ?, ?, NULL)",
-        (listing.consumed, listing.entry[IDENTIFIER_BYTES:], listing.offender, number),
+        (listing.consumed, listing.honoured, listing.offender, number),
     )
 
 
@@ -68,7 +71,7 @@ def listing_of(tx: Transaction, consumed: bytes) -> Listing | None:
         " WHERE consumed = ? AND revoked_in IS NULL",
         (consumed,),
     )
-    return Listing(consumed + rows[0][0], rows[0][1]) if rows else None
+    return Listing(consumed, *rows[0]) if rows else None
 
 
 def revoke_identifier(tx: Transaction, consumed: bytes, number: int) -> None:

@@ -33,18 +33,24 @@ def needs_second(tx: Transaction) -> bool:
     return bool(tx.query("SELECT 1 FROM operators LIMIT 1"))
 
 
-def add(tx: Transaction, new: NewOperator, now_ms: int) -> OperatorAdded:
-    """Bring in an operator. `Refusal`: key_reused for a name that was used, too_large."""
+def check_new(tx: Transaction, name: str) -> None:
+    """Raise `Refusal` unless an operator of this name can be brought in: key_reused, too_large."""
+    known = tx.query("SELECT 1 FROM operators WHERE name = ?", (name,))
+    if known or name == FOUNDER:
+        raise Refusal(Outcome.KEY_REUSED, f"expected a name that was never used, not {name}")
     [[count]] = tx.query("SELECT COUNT(*) FROM operators")
     if count >= MAX_OPERATORS:
         raise Refusal(Outcome.TOO_LARGE, f"expected at most {MAX_OPERATORS} operators")
-    fresh = tx.execute(
+
+
+def add(tx: Transaction, new: NewOperator, now_ms: int) -> OperatorAdded:
+    """Bring in an operator. `Refusal`: key_reused for a name that was used, too_large."""
+    check_new(tx, new.name)
+    tx.execute(
         "INSERT INTO operators (name, token_digest, added_at_ms, removed_at_ms)"
-        " VALUES (?, ?, ?, NULL) ON CONFLICT (name) DO NOTHING",
+        " VALUES (?, ?, ?, NULL)",
         (new.name, bytes.fromhex(new.token_digest), now_ms),
     )
-    if not fresh or new.name == FOUNDER:
-        raise Refusal(Outcome.KEY_REUSED, f"expected a name that was never used, not {new.name}")
     return OperatorAdded(new.name)
 
 

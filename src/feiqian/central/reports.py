@@ -101,7 +101,8 @@ def _list(book: ListBook, report: Report, tx: Transaction, now_ms: int) -> None:
         return
     number = book.publish(tx, Changes(entry, b"", offenders, ()), now_ms).state.number
     if entry:
-        listings.list_identifier(tx, Listing(entry, accusation.offender), number)
+        listing = Listing(accusation.consumed, report.recorded, accusation.offender)
+        listings.list_identifier(tx, listing, number)
     for offender in offenders:
         listings.list_offender(tx, offender, number)
 
