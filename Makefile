@@ -20,8 +20,14 @@ help: ## list the targets
 demo: $(READY) ## run a whole network as real processes, every flow once, and say what happens
 	$(VENV)/bin/feiqian demo
 
+# Programs that only some tests need; without them those are skipped, or fail if CI=true.
+SYSTEM_PACKAGES := gpsd mosquitto
+.PHONY: system
+system: ## install the Debian packages that some tests need
+	@tools/install-system $(SYSTEM_PACKAGES)
+
 .PHONY: test
-test: $(READY) ## run all tests
+test: $(READY) system ## run all tests
 	$(PYTHON) -m pytest
 
 .PHONY: lint
@@ -32,7 +38,7 @@ lint: $(READY) ## check style, form, types and floors
 	$(VENV)/bin/lint-imports
 
 .PHONY: features
-features: $(READY) ## run all tests, then print how many prove each feature row
+features: $(READY) system ## run all tests, then print how many prove each feature row
 	$(PYTHON) -m pytest -q --features
 
 .PHONY: bench

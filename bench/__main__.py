@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from bench import (
+    clock,
     detection,
     list_lookup,
     matching,
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "detection": detection.run,
     "matching": matching.run,
     "short_message": short_message.run,
+    "clock": clock.run,
 }
 
 
