@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from feiqian.central.control_documents import (
     ControlReport,
@@ -115,7 +116,7 @@ class Bench:
     network: SimulatedNetwork
     exchanges: int = 0
     asked: int = 0
-    station_key: object = field(init=False)
+    station_key: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self.station_key = key_of(self.network.suite, "bench", "station")
@@ -145,6 +146,13 @@ class Bench:
         """A wallet that registered its channel while it could."""
         device = Device(self.network, code, label)
         wallet = await device.start()
+        return await self._register(device, wallet, label)
+
+    async def register(self, terminal: Terminal, label: str) -> Terminal:
+        """The same wallet with another channel key."""
+        return await self._register(terminal.device, terminal.wallet, label)
+
+    async def _register(self, device: Device, wallet: Wallet, label: str) -> Terminal:
         key = key_of(P256_SHA256, "bench", f"channel {label}")
         body = RegisterChannelBody(VERSION, key.public, ADDRESS)
         result = await wallet.holder.look_up(Action.CHANNEL, body, ChannelResult)
@@ -159,7 +167,7 @@ class Bench:
         aired: tuple[int, ...] = (),
         *,
         station: str = "North",
-        key: object = None,
+        key: Any = None,
         number: int | None = None,
         sent_at_ms: int | None = None,
     ) -> bytes:
@@ -189,7 +197,7 @@ class Bench:
         addressee: str = "",
         scope: ScopeName = ScopeName.WALLET,
         operator: str = "wang",
-        **more: object,
+        **more: Any,
     ) -> ProposalStanding:
         """Propose an order."""
         wish = OrderWish(self.key(), scope, addressee, order, **more)

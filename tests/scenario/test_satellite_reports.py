@@ -1,11 +1,24 @@
 """A wallet's report goes up by satellite, is judged by its institution, and is answered."""
 
+import random
+
 import pytest
 
-from feiqian.crypto.compact import restore
-from feiqian.institution import wallets
-from feiqian.outcomes import Outcome
-from feiqian.wire.risk import Finding
+from feiqian.central.air import MAX_OPEN_FOR_CHANNEL
+from feiqian.central.uplinks import MAX_EACH_HOUR
+from feiqian.crypto import cbor
+from feiqian.crypto.cbor import VERSION
+from feiqian.crypto.certificates import PLATFORM
+from feiqian.crypto.compact import restore, shorten
+from feiqian.crypto.p256 import P256_SHA256
+from feiqian.institution import asking, wallets
+from feiqian.outcomes import Outcome, Refusal
+from feiqian.testing.network import key_of
+from feiqian.wire.channels import PassOnChannelBody, RegisterChannelBody
+from feiqian.wire.request_envelope import MAX_AGE_MS, WALLET_REQUEST, Action, Request
+from feiqian.wire.risk import PLATFORM_REQUEST, Finding, ReportedBody
+from feiqian.wire.satellite import HEADER_BYTES, Header, Kind, broadcast_message, seal_message
+from feiqian.wire.stations import MAX_HEARD, Heard
 from tests.scenario.satellite_bench import run
 
 
@@ -47,5 +60,266 @@ def test_frozen_wallet_is_not_synchronised():
         assert Finding.WALLET_FROZEN in answer.findings
         [shown] = await bench.reports()
         assert (shown.findings, shown.synchronised) == (("wallet_frozen",), False)
+
+    run(scenario)
+
+
+@pytest.mark.feature("W-07")
+def test_institution_out_of_reach_is_asked_again():
+    """A report waits while its institution is silent, also beyond the age of a request, and counts."""
+
+    async def scenario(bench):
+        terminal, network = await bench.terminal(), bench.network
+        await bench.exchange(terminal.report())
+        network.courier.cut_off.add(network.url("A"))
+        assert await network.gateway.forward_reports() == 0
+        [waiting] = await bench.reports()
+        assert (waiting.outcome, waiting.judged_at_ms) == (None, None)
+        network.courier.cut_off.clear()
+        network.clock.advance(2 * MAX_AGE_MS)
+        assert await network.gateway.forward_reports() == 1
+        [shown] = await bench.reports()
+        assert shown.synchronised
+
+    run(scenario)
+
+
+@pytest.mark.feature("W-07", "W-10")
+def test_lost_answer_of_the_institution_synchronises_once():
+    """The institution judges a report once, however often the platform has to ask."""
+
+    async def scenario(bench):
+        terminal, network = await bench.terminal(), bench.network
+        await bench.exchange(terminal.report())
+        network.courier.losing_answers.add(network.url("A"))
+        assert await network.gateway.forward_reports() == 0
+        network.courier.losing_answers.clear()
+        assert await network.gateway.forward_reports() == 1
+        [(number,)] = network.stores["A"].run(
+            lambda tx: tx.query("SELECT number FROM synchronisations")
+        )
+        assert number == 1
+
+    run(scenario)
+
+
+@pytest.mark.feature("W-07", "R-05")
+def test_replayed_report_is_not_judged_again():
+    """A report that comes again, as it was or under a new number, is one report."""
+
+    async def scenario(bench):
+        terminal, network = await bench.terminal(), bench.network
+        raw = shorten(network.suite, terminal.report_raw())
+        first = terminal.seal(Kind.REPORT, raw)
+        await bench.exchange(first, first)
+        await bench.exchange(first, terminal.seal(Kind.REPORT, raw))
+        assert len(await bench.reports()) == 1
+        assert await network.gateway.forward_reports() == 1
+        [answer] = await bench.exchange()
+        await bench.exchange(aired=(answer.number,))
+        [again] = await bench.exchange(first)
+        assert again.content == answer.content
+        assert await network.gateway.forward_reports() == 0
+
+    run(scenario)
+
+
+def _of_another_chip(bench, terminal, other):
+    return terminal.seal(Kind.REPORT, shorten(bench.network.suite, other.report_raw()))
+
+
+def _in_another_channel(bench, terminal, other):
+    raw = shorten(bench.network.suite, terminal.report_raw())
+    return seal_message(terminal.keys.up, Header(Kind.REPORT, other.channel, 1), raw)
+
+
+def _of_an_unknown_channel(bench, terminal, _):
+    raw = shorten(bench.network.suite, terminal.report_raw())
+    return seal_message(terminal.keys.up, Header(Kind.REPORT, 99, 1), raw)
+
+
+def _sealed_downwards(bench, terminal, _):
+    raw = shorten(bench.network.suite, terminal.report_raw())
+    return seal_message(terminal.keys.down, Header(Kind.REPORT, terminal.channel, 1), raw)
+
+
+def _of_a_downward_kind(bench, terminal, _):
+    raw = shorten(bench.network.suite, terminal.report_raw())
+    return terminal.seal(Kind.ANSWER, raw)
+
+
+def _receipts_for_a_report(bench, terminal, _):
+    return terminal.seal(Kind.RECEIPTS, shorten(bench.network.suite, terminal.report_raw()))
+
+
+def _altered(bench, terminal, _):
+    message = bytearray(terminal.report())
+    message[-1] ^= 1
+    return bytes(message)
+
+
+def _broadcast(bench, terminal, _):
+    return broadcast_message(1, terminal.report())
+
+
+@pytest.mark.feature("W-06", "R-05")
+@pytest.mark.parametrize(
+    "forge",
+    [
+        _of_another_chip,
+        _in_another_channel,
+        _of_an_unknown_channel,
+        _sealed_downwards,
+        _of_a_downward_kind,
+        _receipts_for_a_report,
+        _altered,
+        _broadcast,
+    ],
+)
+def test_forged_message_changes_nothing(forge):
+    """What is not the chip's own word in its own channel leaves no trace, and spoils nothing else."""
+
+    async def scenario(bench):
+        terminal, other = await bench.terminal(), await bench.terminal("A", "other")
+        forged = forge(bench, terminal, other)
+        before = _evidence(bench)
+        assert await bench.exchange(forged) == ()
+        assert _evidence(bench) == before
+        await bench.exchange(forged, other.report())
+        assert len(await bench.reports()) == 1
+
+    run(scenario)
+
+
+def _evidence(bench):
+    """Everything that the platform keeps of satellites, but when it saw the station."""
+    tables = ("channels", "uplinks", "wallet_reports", "air_tasks", "deliveries", "airings")
+    store = bench.network.stores["platform"]
+    return [store.run(lambda tx, t=table: tx.query(f"SELECT * FROM {t}")) for table in tables]
+
+
+@pytest.mark.feature("R-05")
+def test_ten_thousand_random_messages_change_nothing():
+    """A station may hear any noise, also noise that begins like a message, and nothing is changed."""
+
+    async def scenario(bench):
+        terminal = await bench.terminal()
+        genuine = terminal.report()
+        before = _evidence(bench)
+        chance = random.Random(4711)
+        for _ in range(10_000 // MAX_HEARD + 1):
+            assert await bench.exchange(*(_noise(chance, genuine) for _ in range(MAX_HEARD))) == ()
+        assert _evidence(bench) == before
+
+    run(scenario)
+
+
+def _noise(chance, genuine):
+    start = genuine[: chance.choice((0, 1, 5, HEADER_BYTES))]
+    return start + chance.randbytes(chance.randrange(1, 160))
+
+
+@pytest.mark.feature("W-06", "R-05")
+@pytest.mark.parametrize(
+    ("forged", "outcome"),
+    [
+        ({"station": "South"}, Outcome.UNKNOWN_NAME),
+        ({"key": key_of(P256_SHA256, "x", "y")}, Outcome.BAD_SIGNATURE),
+        ({"sent_at_ms": 1}, Outcome.EXPIRED),
+        ({"number": 1}, Outcome.OUTDATED),
+    ],
+)
+def test_forged_station_is_refused(forged, outcome):
+    """Only a registered station's newest exchange is taken; a replayed one is not."""
+
+    async def scenario(bench):
+        terminal = await bench.terminal()
+        await bench.exchange()
+        before = _evidence(bench)
+        heard = (Heard("1", terminal.report()),)
+        with pytest.raises(Refusal) as caught:
+            await bench.network.gateway.exchange(bench.exchange_raw(heard, **forged))
+        assert caught.value.outcome is outcome
+        assert _evidence(bench) == before
+
+    run(scenario)
+
+
+@pytest.mark.feature("W-06")
+def test_channel_that_floods_is_heard_no_more_for_a_while():
+    """A wallet's own messages count up to a limit an hour; nothing is kept beyond it."""
+
+    async def scenario(bench):
+        terminal = await bench.terminal()
+        for _ in range(MAX_EACH_HOUR + 5):
+            await bench.exchange(terminal.receipts())
+        [[count]] = bench.network.stores["platform"].run(
+            lambda tx: tx.query("SELECT COUNT(*) FROM uplinks")
+        )
+        assert count == MAX_EACH_HOUR
+        assert len(await bench.exchange()) <= MAX_OPEN_FOR_CHANNEL
+
+    run(scenario)
+
+
+@pytest.mark.feature("W-06")
+def test_new_channel_closes_the_old_one():
+    """A host that lost its store registers a new key; the old channel is not heard any more."""
+
+    async def scenario(bench):
+        old = await bench.terminal()
+        report = old.report()
+        new = await bench.register(old, "again")
+        assert new.channel != old.channel
+        await bench.exchange(report)
+        assert await bench.reports() == ()
+        await bench.exchange(new.report())
+        assert len(await bench.reports()) == 1
+        same = await bench.register(old, "again")
+        assert same.channel == new.channel
+
+    run(scenario)
+
+
+@pytest.mark.feature("W-06", "R-05")
+def test_institution_cannot_register_a_channel_of_its_own_making():
+    """The chip signs for its host's key: an institution that puts another there is refused."""
+
+    async def scenario(bench):
+        terminal, network = await bench.terminal(), bench.network
+        office = network.institutions["A"].office
+        key = key_of(P256_SHA256, "thief", "channel")
+        body = cbor.encode(RegisterChannelBody(VERSION, key.public, ""))
+        now_ms = network.clock.now().midpoint_ms
+        request = Request(VERSION, bytes(16), terminal.number, "A", now_ms, Action.CHANNEL, body)
+        forged = WALLET_REQUEST.sign(network.suite, office.key, request)
+        certificate = terminal.wallet.holder.certificate.raw
+        passed_on = cbor.encode(PassOnChannelBody(VERSION, forged, certificate))
+        with pytest.raises(Refusal) as caught:
+            await asking.ask(office, Action.CHANNEL, passed_on)
+        assert caught.value.outcome is Outcome.BAD_SIGNATURE
+        other = network.institutions["B"].office
+        with pytest.raises(Refusal) as caught:
+            await asking.ask(other, Action.CHANNEL, passed_on)
+        assert caught.value.outcome is Outcome.WRONG_OWNER
+
+    run(scenario)
+
+
+@pytest.mark.feature("W-07", "R-05")
+def test_institution_judges_for_the_platform_alone():
+    """A report that somebody else passes on is refused, and nothing is kept."""
+
+    async def scenario(bench):
+        terminal, network = await bench.terminal(), bench.network
+        body = cbor.encode(ReportedBody(VERSION, terminal.number, terminal.report_raw()))
+        now_ms = network.clock.now().midpoint_ms
+        request = Request(VERSION, bytes(16), PLATFORM, "A", now_ms, Action.KEY_INFORMATION, body)
+        forged = PLATFORM_REQUEST.sign(network.suite, key_of(P256_SHA256, "x", "y"), request)
+        with pytest.raises(Refusal) as caught:
+            await network.institutions["A"].answer_report(forged)
+        assert caught.value.outcome is Outcome.BAD_SIGNATURE
+        rows = network.stores["A"].run(lambda tx: tx.query("SELECT * FROM key_informations"))
+        assert rows == []
 
     run(scenario)
