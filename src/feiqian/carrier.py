@@ -2,8 +2,8 @@
 
 It waits for the module and for the outbox's next turn, and decides nothing: pace, order and rounds
 are the outbox's, what is whole is the inbox's. A module that has no time, no coverage or no answer
-is tried again; one that is lost ends the loop with its refusal, and another carrier can go on with
-the same outbox and inbox.
+is tried again; one that is lost ends the loop with its refusal, and the loop goes on where it was once
+it is given another.
 """
 
 import asyncio
@@ -67,6 +67,10 @@ class Carrier:
         """The next parcel that is whole."""
         return await self._arrived.get()
 
+    def take_module(self, module: ShortMessages) -> None:
+        """Go on with another module of the same class, while `run` does not run."""
+        self._module = module
+
     async def run(self) -> None:
         """Send and receive until the module is lost. `Refusal` unavailable then."""
         sending = asyncio.ensure_future(self._send_all())
@@ -102,8 +106,17 @@ class Carrier:
         if isinstance(taken, Arrived):
             await self._arrived.put(taken)
         elif taken is not None and taken.parcel in self._answers:
-            self._outbox.ask(self._answers[taken.parcel])
+            self._answer_again(taken.parcel)
+
+    def _answer_again(self, question: ParcelKey) -> None:
+        """Its sender still asks; an answer that has expired has to be given anew."""
+        answer = self._answers[question]
+        if answer in self._outbox:
+            self._outbox.ask(answer)
             self._posted.set()
+        else:
+            del self._answers[question]
+            self._inbox.forget(question)
 
     async def _send_all(self) -> None:
         while True:

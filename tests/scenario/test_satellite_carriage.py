@@ -198,15 +198,41 @@ def test_a_carrier_that_is_started_anew_waits_when_told():
     virtual_time.run(scenario())
 
 
-def test_a_lost_module_ends_its_carrier():
-    """When the module goes, the carrier says unavailable instead of waiting."""
+def test_a_lost_module_ends_its_carrier_until_it_has_another():
+    """When the module goes, the carrier says unavailable; with another it sends what it still had."""
 
     async def scenario():
         async with Sky(Bds3()) as sky:
-            await sky.modules[0].close()
+            await sky.modules[1].close()
             with pytest.raises(Refusal) as refused:
-                await sky.tasks[1]
+                await sky.tasks[2]
             assert refused.value.outcome is Outcome.UNAVAILABLE
+            sky.wallets[0].send(b"still here", STATION, lifetime_ms=HOUR_MS)
+            line = sky.simulator.connect(WALLETS[0])
+            sky.modules.append(await RdssModule.sign_on(line, sky.dialect))
+            sky.wallets[0].take_module(sky.modules[-1])
+            sky.tasks.append(asyncio.ensure_future(sky.wallets[0].run()))
+            assert (await sky.station.receive()).content == b"still here"
+
+    virtual_time.run(scenario())
+
+
+def test_a_question_outlives_its_answer():
+    """Asked again after the answer has expired, a question is delivered again, to be answered anew."""
+
+    async def scenario():
+        async with Sky(Bds3(), Conditions(loss=0)) as sky:
+            wallet = sky.wallets[0]
+            wallet.send(b"who am I", STATION, lifetime_ms=10 * HOUR_MS)
+            first = await sky.station.receive()
+            sky.simulator.cover(WALLETS[0], NEVER)
+            sky.station.answer(first.parcel, b"lost", lifetime_ms=HOUR_MS)
+            await virtual_time.pass_time(2 * HOUR_MS / 1000)
+            sky.simulator.cover(WALLETS[0], ALWAYS)
+            again = await sky.station.receive()
+            assert again == first
+            sky.station.answer(again.parcel, b"found", lifetime_ms=HOUR_MS)
+            assert (await wallet.receive()).content == b"found"
 
     virtual_time.run(scenario())
 

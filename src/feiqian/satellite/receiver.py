@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import reduce
-from operator import xor
 
 from feiqian.timing.fixes import Place
+from feiqian.wire.rdss.sentences import Sentence
 
 MAX_SENTENCE_BYTES = 82
 """NMEA 0183 with its ``$`` and line end."""
@@ -45,8 +44,8 @@ class Sky:
 
 def sentence(body: str) -> bytes:
     """A sentence from ``TALKERTYPE,field,...``: with ``$``, checksum and line end."""
-    checksum = reduce(xor, body.encode("ascii"), 0)
-    return f"${body}*{checksum:02X}\r\n".encode("ascii")
+    address, *fields = body.split(",")
+    return Sentence(address, tuple(fields)).encode()
 
 
 def speak(sky: Sky, moment_ms: int, place: Place | None) -> Sequence[bytes]:

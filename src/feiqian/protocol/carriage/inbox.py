@@ -89,6 +89,11 @@ class Inbox:
         self._remember(sender, name, reading_ms)
         return Arrived(key, whole)
 
+    def forget(self, parcel: ParcelKey) -> None:
+        """Deliver this parcel once more when it is sent again."""
+        if parcel.sender in self._senders:
+            self._senders[parcel.sender].delivered.pop(parcel.name, None)
+
     def _sender(self, address: str) -> _Sender:
         sender = self._senders.setdefault(address, _Sender())
         self._senders.move_to_end(address)
