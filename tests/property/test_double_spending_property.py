@@ -144,8 +144,9 @@ def hashed(number):
 
 def changes_to(listed, identifiers, offenders):
     """What makes exactly these stand on the list."""
-    wanted = {hashed(number): pack_entry(hashed(number), bytes(8)) for number in identifiers}
-    held = {entry[:32]: entry for entry in _split(listed)}
+    entries = [pack_entry(hashed(number), bytes(32)) for number in identifiers]
+    wanted = {entry[:24]: entry for entry in entries}
+    held = {entry[:24]: entry for entry in _split(listed)}
     named = {hashed(number): Offender(hashed(number), "A-0001", 1) for number in offenders}
     return Changes(
         b"".join(wanted[key] for key in sorted(wanted.keys() - held.keys())),

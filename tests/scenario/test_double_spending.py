@@ -450,9 +450,14 @@ def test_only_evidence_that_holds_is_listed():
     scenario(story)
 
 
+def _spent(number):
+    """A state of that number."""
+    return sha256(bytes([number % 256, number // 256])).digest()
+
+
 def _entry(number):
-    """An entry of that number."""
-    return pack_entry(sha256(bytes([number % 256, number // 256])).digest(), bytes(32))
+    """The entry of that state."""
+    return pack_entry(_spent(number), bytes(32))
 
 
 def _publish(fraud, number):
@@ -464,9 +469,9 @@ def _publish(fraud, number):
         changes = Changes(_entry(number), leaving, (), ())
         state = book.publish(tx, changes, START_MS).state
         assert state.number == number
-        listings.list_identifier(tx, Listing(_entry(number), bytes(32)), number)
+        listings.list_identifier(tx, Listing(_spent(number), bytes(32), bytes(32)), number)
         if leaving:
-            listings.revoke_identifier(tx, leaving[:32], number)
+            listings.revoke_identifier(tx, _spent(number - 1), number)
 
     fraud.network.stores["platform"].run(job)
 
@@ -485,8 +490,8 @@ def test_who_was_away_for_long_begins_at_a_new_base():
         await network.follow_lists()
         by_delta, by_base = fraud.held("B"), fraud.held("A")
         assert by_delta.digest == by_base.digest
-        assert by_base.honoured(_entry(6)[:32]) is None
-        assert by_base.honoured(_entry(263)[:32]) is not None
+        assert by_base.honoured(_spent(6)) is None
+        assert by_base.honoured(_spent(263)) is not None
         restarted = network.restart("A").double_spending
         held = await restarted.held()
         assert (held.state.number, held.listed.digest) == (264, by_base.digest)

@@ -103,10 +103,13 @@ def listing(consumed=None, recorded=None, *offenders):
 
 
 def test_an_entry_is_forty_bytes():
-    """An identifier and eight bytes of a transfer's name, no more and no less."""
-    assert len(pack_entry(hashed(1), hashed(2))) == ENTRY_BYTES == 40
-    with pytest.raises(LocalProtocolError):
-        pack_entry(hashed(1)[1:], hashed(2))
+    """24 bytes of an identifier and 16 of a transfer's name, made of whole ones."""
+    entry = pack_entry(hashed(1), hashed(2))
+    assert entry == hashed(1)[:24] + hashed(2)[:16]
+    assert len(entry) == ENTRY_BYTES == 40
+    for cut_off in ((hashed(1)[1:], hashed(2)), (hashed(1), hashed(2)[1:])):
+        with pytest.raises(LocalProtocolError):
+            pack_entry(*cut_off)
 
 
 def test_what_is_added_is_found_and_what_is_revoked_is_not():
@@ -123,13 +126,25 @@ def test_what_is_added_is_found_and_what_is_revoked_is_not():
 
 def test_a_hit_must_begin_where_an_entry_begins():
     """Bytes that only look like an identifier across two entries are not listed."""
-    first = bytes(31) + b"\x01" + b"\xaa" * 8
-    second = bytes(31) + b"\x02" + b"\xbb" * 8
+    first = bytes(23) + b"\x01" + b"\xaa" * 16
+    second = bytes(23) + b"\x02" + b"\xbb" * 16
     straddling = (first + second)[8:40]
     listed = build_list(SUITE, [first + second], [])
     assert straddling[:2] == bytes(2), "it falls into the same bucket"
     assert listed.honoured(straddling) is None
-    assert listed.honoured(second[:32]) == b"\xbb" * 8
+    assert listed.honoured(second[:24] + bytes(8)) == b"\xbb" * 16
+
+
+@pytest.mark.feature("D-08", "D-17")
+def test_a_transfer_whose_name_only_begins_alike_is_not_honoured(world):
+    """A name that agrees with the recorded one in its first 8 bytes, or 15, is another spender's."""
+    steps = chain(world, "1111", "2222")
+    consumed, recorded = steps[0]
+    for alike in (8, 15):
+        other = recorded.identifier[:alike] + bytes([recorded.identifier[alike] ^ 1]) + bytes(31)
+        listed = listing(consumed.identifier, other[:32])
+        assert outcome_of(lambda listed=listed: check_chain(listed, steps)) is Outcome.DOUBLE_SPENT
+    check_chain(listing(consumed.identifier, recorded.identifier[:16] + bytes(16)), steps)
 
 
 @pytest.mark.feature("D-07")
@@ -144,7 +159,7 @@ def test_the_digest_is_of_the_content_alone():
     by_steps = by_steps.changed(Changes(b"", b"", (), (hashed(2),)))
     assert by_steps.digest == at_once.digest
     assert build_list(SUITE, list(at_once.packed()), [offender(1)]).digest == at_once.digest
-    other = Changes(pack_entry(hashed(1), bytes(8)), b"", (), ())
+    other = Changes(pack_entry(hashed(1), bytes(32)), b"", (), ())
     same = Changes(entries(1), b"", (), ())
     assert empty_list(SUITE).changed(other).digest != empty_list(SUITE).changed(same).digest
 
@@ -153,9 +168,9 @@ def test_the_digest_is_of_the_content_alone():
     "changes",
     [
         Changes(entries(1), b"", (), ()),
-        Changes(pack_entry(hashed(1), bytes(8)), b"", (), ()),
+        Changes(pack_entry(hashed(1), bytes(32)), b"", (), ()),
         Changes(b"", entries(2), (), ()),
-        Changes(b"", pack_entry(hashed(1), bytes(8)), (), ()),
+        Changes(b"", pack_entry(hashed(1), bytes(32)), (), ()),
         Changes(b"", b"", (offender(1),), ()),
         Changes(b"", b"", (), (hashed(2),)),
     ],

@@ -1,6 +1,6 @@
 """A compact set of hashes for narrow channels: it answers "no" or "maybe", never "yes".
 
-Of each 32-byte hash it keeps the first `w = q + 20` bits, where `q` is the number of bits in which
+Of each hash, whole or cut off, it keeps the first `w = q + 20` bits, where `q` is the number of bits in which
 the size `n` is written (`2**(q-1) <= n < 2**q`). A hash that is not in the set is taken for one that
 is with a probability of at most `n / 2**w < 2**-20`, which is below one in a million at any size.
 Coding is Elias-Fano: the upper `q` bits as gaps in unary, at most `n + 2**q <= 3n` bits, the lower
@@ -9,7 +9,7 @@ bits are an array of offsets, so a look-up reads two numbers and compares a few.
 """
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from struct import Struct
@@ -17,7 +17,6 @@ from struct import Struct
 from feiqian.outcomes import Outcome, Refusal
 
 REMAINDER_BITS = 20
-HASH_BYTES = 32
 MAX_ELEMENTS = 2**22
 _READ_BYTES = 8
 _read_first = Struct(">Q").unpack_from
@@ -39,10 +38,24 @@ class CompactSet:
 
     def __contains__(self, hashed: bytes) -> bool:
         """Whether `hashed` may be in the set; False is certain."""
-        value = _read_first(hashed)[0] >> self.shift
-        quotient, offsets = value >> REMAINDER_BITS, self.offsets
-        start, end = offsets[quotient], offsets[quotient + 1]
-        return start != end and value & _REMAINDER_MASK in self.remainders[start:end]
+        return self.searcher()(hashed)
+
+    def searcher(self) -> Callable[[bytes], bool]:
+        """What says whether a hash may be in the set; for many look-ups, it has all at hand."""
+        offsets, remainders, shift, read_first = (
+            self.offsets,
+            self.remainders,
+            self.shift,
+            _read_first,
+        )
+
+        def may_contain(hashed: bytes) -> bool:
+            value = read_first(hashed)[0] >> shift
+            quotient = value >> REMAINDER_BITS
+            start, end = offsets[quotient], offsets[quotient + 1]
+            return start != end and value & _REMAINDER_MASK in remainders[start:end]
+
+        return may_contain
 
     @property
     def false_positive_bound(self) -> float:
@@ -51,7 +64,7 @@ class CompactSet:
 
 
 def build_compact(hashes: Iterable[bytes]) -> CompactSet:
-    """The set of 32-byte hashes. `Refusal` too_large."""
+    """The set of hashes, of which eight bytes are read. `Refusal` too_large."""
     read = sorted({_read_first(hashed)[0] for hashed in hashes})
     if len(read) > MAX_ELEMENTS:
         raise Refusal(Outcome.TOO_LARGE, f"expected at most {MAX_ELEMENTS} elements")

@@ -1,8 +1,8 @@
 """The double-spending list: which states were spent twice, and whose keys did it.
 
-An *entry* is 40 bytes: a circulation identifier that two different transfers consume, and the first
-eight bytes of the name of the transfer that its issuer has recorded. That transfer's branch is
-honoured; every other transfer of the identifier is anomalous. So pieces that merely share the
+An *entry* is 40 bytes: the first 24 bytes of a circulation identifier that two different transfers
+consume, and the first 16 of the name of the transfer that its issuer has recorded (both are hashes of
+32 bytes, so that neither part can be met by searching). That transfer's branch is honoured; every other transfer of the identifier is anomalous. So pieces that merely share the
 ancestor, by way of the recorded transfer, are never hit (D-17). An *offender* is a chip's key with
 its wallet number. The list is a value: a change makes another list, which shares what did not
 change. It is kept packed in buckets, 40 bytes an entry, and each bucket has its digest, so that the
@@ -11,20 +11,23 @@ digest of the whole list costs what was changed and not what is listed. A millio
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Annotated, Self
 
 from msgspec import Meta, Struct
 
 from feiqian.crypto import cbor
 from feiqian.crypto.certificates import UnixMs, WalletNumber
-from feiqian.crypto.suites import Suite
+from feiqian.crypto.suites import HASH_BYTES, Suite
 from feiqian.money.identifiers import Fingerprint
 from feiqian.money.piece import Output
 from feiqian.money.transfer import SignedTransfer
 from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
 
-IDENTIFIER_BYTES = 32
-PREFIX_BYTES = 8
+IDENTIFIER_BYTES = 24
+"""Kept of an identifier: nobody finds another one that begins alike."""
+PREFIX_BYTES = 16
+"""Kept of a name: a rogue who makes both transfers would have to search 2**64 of them."""
 ENTRY_BYTES = IDENTIFIER_BYTES + PREFIX_BYTES
 MAX_IDENTIFIERS = 2**21
 """Most entries of a list: 80 MiB."""
@@ -68,9 +71,9 @@ class Changes(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 def pack_entry(consumed: bytes, recorded: bytes) -> bytes:
     """The entry of an identifier and the name of the transfer that its issuer has recorded."""
-    if len(consumed) != IDENTIFIER_BYTES or len(recorded) < PREFIX_BYTES:
+    if len(consumed) != HASH_BYTES or len(recorded) != HASH_BYTES:
         raise LocalProtocolError("expected an identifier and the name of a transfer")
-    return consumed + recorded[:PREFIX_BYTES]
+    return consumed[:IDENTIFIER_BYTES] + recorded[:PREFIX_BYTES]
 
 
 def split_entries(packed: bytes) -> list[bytes]:
@@ -104,29 +107,31 @@ class DoubleSpendingList:
     def digest(self) -> bytes:
         """The digest of all that is listed (32 bytes); the order of its making does not matter."""
         parts = [
-            place.to_bytes(2, "big") + digest for place, digest in enumerate(self.digests) if digest
+            place.to_bytes(2, "big") + self.digests[place]
+            for place in compress(range(len(self.digests)), self.digests)
         ]
         named = [self.offenders[fingerprint] for fingerprint in sorted(self.offenders)]
         offenders = self.suite.digest(_LIST_DOMAIN + cbor.encode(named))
         return self.suite.digest(_LIST_DOMAIN + b"".join(parts) + offenders)
 
     def honoured(self, consumed: bytes) -> bytes | None:
-        """The beginning of the recorded transfer's name if `consumed` is listed, else None."""
+        """The first 16 bytes of the recorded transfer's name if `consumed` is listed, else None."""
         bucket = self.buckets[(consumed[0] << 8 | consumed[1]) >> _BUCKET_SHIFT]
-        at = bucket.find(consumed)
+        kept = consumed[:IDENTIFIER_BYTES]
+        at = bucket.find(kept)
         while at >= 0:
             if at % ENTRY_BYTES == 0:
                 return bucket[at + IDENTIFIER_BYTES : at + ENTRY_BYTES]
-            at = bucket.find(consumed, at + 1)
+            at = bucket.find(kept, at + 1)
         return None
 
     def packed(self) -> Iterator[bytes]:
         """All entries in order, in pieces of whole entries."""
-        return (bucket for bucket in self.buckets if bucket)
+        return filter(None, self.buckets)
 
     def keys(self) -> Iterator[bytes]:
-        """Every identifier and every offender's fingerprint: what a compact list answers for."""
-        for bucket in self.buckets:
+        """What is kept of every identifier, and every offender's fingerprint: for a compact list."""
+        for bucket in self.packed():
             for entry in _entries(bucket):
                 yield entry[:IDENTIFIER_BYTES]
         yield from self.offenders

@@ -64,7 +64,7 @@ class Promises:
             rows = self._rows(code, "SELECT identifier, consumed, recorded FROM evidence")
             for identifier, consumed, recorded in rows:
                 assert identifier in kept
-                assert recorded.startswith(listed[consumed])
+                assert recorded == listed[consumed]
 
     def check_value(self) -> None:
         """Everybody honest has exactly what they must, and all of it is sound or shown to be void."""

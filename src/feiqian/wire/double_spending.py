@@ -240,8 +240,9 @@ def assemble_compact(trust: TrustStore, raws: Sequence[bytes], not_before: int =
 
 def check_chain_compactly(listed: CompactSet, steps: Sequence[Step]) -> None:
     """Search a compact list. `Refusal` verification_required when anything may be listed."""
+    is_maybe = listed.searcher()
     for consumed, _ in steps:
-        if consumed.identifier in listed or consumed.owner in listed:
+        if is_maybe(consumed.identifier) or is_maybe(consumed.owner):
             raise Refusal(Outcome.VERIFICATION_REQUIRED, "the compact list may hold this piece")
 
 
