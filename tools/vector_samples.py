@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from feiqian.crypto import cbor
 from feiqian.crypto.certificates import CERTIFICATE, PLATFORM, Certificate, Role
+from feiqian.crypto.compact import shorten
 from feiqian.crypto.signed import SignedKind
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.crypto.trust import DIRECTORY, Directory, DirectoryEntry
@@ -22,12 +23,19 @@ from feiqian.outcomes import Outcome
 from feiqian.timing.moment import Moment
 from feiqian.wire import (
     cashing,
+    channels,
+    control,
+    control_delivery,
     evidence,
     items,
+    key_information,
     payment,
     platform_requests,
     relay,
     request_envelope,
+    risk,
+    satellite,
+    stations,
     synchronisation,
     time_statement,
     verification,
@@ -117,6 +125,7 @@ def make_samples(suite: Suite) -> Samples:
     _cashing(samples)
     _wallet_requests(samples)
     _platform_requests(samples)
+    _satellite(samples)
     _double_spending(samples)
     _verification(samples)
     return samples
@@ -256,6 +265,55 @@ def _relay(to: Samples) -> None:
     down = Header(Kind.ANSWER, 7, 1).encode() + bytes(96)
     to.message("relay_question", relay.RelayQuestion(7, (up,)))
     to.message("relay_answer", relay.RelayAnswer(Outcome.ACCEPTED, (down,)))
+
+
+def _satellite(to: Samples) -> None:
+    key = to.keys["payee"].public
+    sealing = channels.SealingKey(V, key, NOW_MS)
+    to.sign("sealing_key", channels.SEALING_KEY, "platform", sealing)
+    wish = channels.RegisterChannelBody(V, key, "0123456")
+    route = ("payer", "A-7K2Q9D4M", "A")
+    _ask(to, request_envelope.WALLET_REQUEST, route, Action.CHANNEL, wish)
+    _answer(to, "platform", Action.CHANNEL, channels.ChannelResult(V, 7, to.raw("sealing_key")))
+    passed_on = channels.PassOnChannelBody(
+        V, to.raw("channel_request"), to.raw("payer_certificate")
+    )
+    to.body("pass_on_channel_body", passed_on)
+    freeze = control.make_order(
+        9,
+        control.wallet_scope("A-7K2Q9D4M"),
+        control.OrderKind.FREEZE,
+        (NOW_MS // 1_000, NOW_MS // 1_000 + 3_600),
+        control.FreezeParameter(V, True),
+    )
+    order = shorten(to.suite, control.CONTROL_ORDER.sign(to.suite, to.keys["platform"], freeze))
+    obeyed = control.ControlReceipt(V, 9, Outcome.ACCEPTED, 4, True)
+    receipt = shorten(to.suite, control.CONTROL_RECEIPT.sign(to.suite, to.keys["payer"], obeyed))
+    unjudged = control_delivery.UnjudgedOrder(8, Outcome.PIN_BLOCKED)
+    news = control_delivery.OrderNews(V, (receipt,), (7,), (unjudged,))
+    _ask(to, request_envelope.WALLET_REQUEST, route, Action.ORDERS, news)
+    _answer(to, "platform", Action.ORDERS, control_delivery.OpenOrders(V, (order,)))
+    to.body("wallet_news", control_delivery.WalletNews(V, to.raw("payer_certificate"), news))
+    statement = to.raw("synchronisation")
+    found = (risk.Finding.LIST_STALE,)
+    compact = shorten(to.suite, statement)
+    to.body("satellite_answer", satellite.SatelliteAnswer(V, 1, found, compact, (order,)))
+    to.body("broadcast", satellite.Broadcast(V, (order,), b""))
+    told = key_information.KeyInformation(
+        V, 1, 4, 12_50, 5_00, 0, bytes(6), 3, NOW_MS // 1_000, 1, 2, 9, 1
+    )
+    report = key_information.KEY_INFORMATION.sign(to.suite, to.keys["payer"], told)
+    route = ("platform", PLATFORM, "A")
+    reported = risk.ReportedBody(V, "A-7K2Q9D4M", report)
+    _ask(to, risk.PLATFORM_REQUEST, route, Action.KEY_INFORMATION, reported)
+    judged = risk.ReportedResult(V, found, statement)
+    _answer(to, "institution_a", Action.KEY_INFORMATION, judged)
+    heard = (stations.Heard("0123456", b"noise"),)
+    exchange = stations.StationExchange(V, "North", NOW_MS, NOW_MS, heard, (3,))
+    to.sign("station_exchange", stations.STATION_EXCHANGE, "payee", exchange)
+    task = stations.AirTask(4, "0123456", bytes(32), b"message")
+    on_air = stations.StationOrders(V, "North", NOW_MS, (task,))
+    to.sign("station_orders", stations.STATION_ORDERS, "platform", on_air)
 
 
 def _cashing(to: Samples) -> None:
