@@ -17,6 +17,7 @@ from feiqian.central.control_documents import (
     ScopeName,
     WalletReport,
 )
+from feiqian.chip.session import ChipSession
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import parse_certificate
@@ -88,7 +89,7 @@ class Terminal:
         return self.seal(Kind.RECEIPTS, cbor.encode(news))
 
     @property
-    def session(self):
+    def session(self) -> ChipSession:
         """The chip."""
         return self.wallet.holder.around.chip
 
