@@ -109,9 +109,10 @@ class SimulatedNetwork:
         suite: Suite = P256_SHA256,
         reserves_minor: int = DEFAULT_RESERVES_MINOR,
         opening_minor: int = DEFAULT_OPENING_MINOR,
+        clock: StandingClock | None = None,
     ) -> Self:
         """Make keys, admit the institutions, give each reserves and issuance of the same sum."""
-        clock, courier = StandingClock(), RoutingCourier()
+        clock, courier = clock or StandingClock(), RoutingCourier()
         root_key = key_of(suite, seed, "root")
         root_raw = self_signed_root(suite, root_key, START_MS)
         stores = {"platform": MemoryStore(CENTRAL_MIGRATIONS)}

@@ -158,7 +158,7 @@ async def has_taken_effect(holder: Holder, shelf: ListShelf, order: ControlOrder
         return held is not None and held.state.number >= parameter.number
     if order.kind is OrderKind.SYNCHRONISE:
         synchronised_at = holder.around.chip.status().synchronised_at
-        return synchronised_at is not None and synchronised_at.latest_ms >= order.issued_at_ms
+        return synchronised_at is not None and synchronised_at.earliest_ms > order.issued_at_ms
     return False
 
 

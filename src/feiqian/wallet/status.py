@@ -52,7 +52,7 @@ async def status_of(holder: Holder, clock: DisciplinedClock) -> WalletStatus:
     chip = around.chip.status()
     limits = chip.limits or limits_of(holder.certificate.value.tier)
     synchronised = chip.synchronised_at
-    judgement = judge_overdue(clock.known(), synchronised, rules.overdue.preset_ms)
+    judgement = judge_overdue(clock.undisputed(), synchronised, rules.overdue.preset_ms)
     return WalletStatus(
         number=holder.number,
         connection=await _connection(holder),

@@ -91,6 +91,13 @@ class DisciplinedClock:
             return None
         return known_or_none(moment)
 
+    def undisputed(self) -> Moment | None:
+        """The current moment for what must not be triggered falsely (W-11).
+
+        None also while fixes contradict what is believed: either may be the wrong one.
+        """
+        return None if self.belief.contradictions else self.known()
+
     def status(self) -> TimeStatus:
         """What to tell the holder."""
         held, now = self.belief.held, self.now()

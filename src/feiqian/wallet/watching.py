@@ -111,12 +111,11 @@ class Watch:
         problems: list[str] = []
         synchronised = None
         connected = await self._is_connected()
+        anew = OverdueAction.CORRECT_CLOCK in actions_due(self._rule, self._judge())
+        problems += map(str, await self.timekeeper.update(anew=anew))
         if connected:
             synchronised = await self.wallet.synchronise()
             problems += synchronised.problems
-        judgement = self._judge()
-        anew = OverdueAction.CORRECT_CLOCK in actions_due(self._rule, judgement)
-        problems += map(str, await self.timekeeper.update(anew=anew))
         judgement = self._judge()
         reporting = False
         await self._carry_out(problems)
@@ -162,8 +161,8 @@ class Watch:
 
     def _judge(self) -> OverdueJudgement:
         status = self.wallet.holder.around.chip.status()
-        known = self.timekeeper.clock.known()
-        return judge_overdue(known, status.synchronised_at, self._rule.preset_ms)
+        now = self.timekeeper.clock.undisputed()
+        return judge_overdue(now, status.synchronised_at, self._rule.preset_ms)
 
     async def _speak(
         self,
