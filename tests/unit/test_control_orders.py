@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from feiqian.crypto import cbor, compact
 from feiqian.crypto.p256 import P256_SHA256
+from feiqian.crypto.sealing import TAG_BYTES
 from feiqian.money.limits import Limits
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wire.control import (
@@ -24,6 +25,7 @@ from feiqian.wire.control import (
     ListParameter,
     NoticeParameter,
     OrderKind,
+    Parameter,
     group_scope,
     institution_scope,
     make_order,
@@ -37,14 +39,14 @@ from feiqian.wire.key_information import (
     ORDINARY_PAYLOAD_BYTES,
     KeyInformation,
 )
-from feiqian.wire.satellite import HEADER_BYTES, MAX_REPORT_BYTES, TAG_BYTES
+from feiqian.wire.satellite import HEADER_BYTES, MAX_REPORT_BYTES
 from feiqian.wire.short_messages import RDSS3_GLOBAL
 
 KEY = P256_SHA256.load(bytes([7]) * 32)
 VALID_S = 1_800_000_000, 1_800_600_000
 WALLET = wallet_scope("A-7K2Q9D4M")
 LIMITS = Limits(100_000_00, 50_000_00, 1_000_00, 5_000_00, 8)
-ORDERS = {
+ORDERS: dict[OrderKind, tuple[Parameter | None, int]] = {
     OrderKind.FREEZE: (FreezeParameter(1, frozen=True), 2),
     OrderKind.LIMITS: (LimitsParameter(1, LIMITS), 3),
     OrderKind.SYNCHRONISE: (None, 2),
@@ -88,8 +90,8 @@ def test_orders_are_small(kind):
 @pytest.mark.parametrize("kind", OrderKind)
 def test_the_largest_order_has_room(kind):
     """No bound of a field lets an order, or its receipt, outgrow its limit."""
-    largest = {
-        OrderKind.LIMITS: LimitsParameter(1, Limits(*[10**15] * 4, 16)),
+    largest: dict[OrderKind, Parameter] = {
+        OrderKind.LIMITS: LimitsParameter(1, Limits(10**15, 10**15, 10**15, 10**15, 16)),
         OrderKind.NOTIFY: NoticeParameter(1, "\N{CJK UNIFIED IDEOGRAPH-98DE}" * 20),
         OrderKind.GROUPS: GroupsParameter(
             1, tuple(range(MAX_GROUP - MAX_GROUPS + 1, MAX_GROUP + 1))
