@@ -16,6 +16,7 @@ from feiqian.apps.cli_wallet_codes import change_pin, unblock
 from feiqian.apps.cli_wallet_look import balance, history
 from feiqian.apps.cli_wallet_pay import pay, receive
 from feiqian.apps.cli_wallet_status import status
+from feiqian.apps.cli_wallet_watch import carry, report, watch
 from feiqian.apps.output import EXIT_UNDECIDED, Output, command
 from feiqian.apps.wallet_options import (
     TimeSources,
@@ -53,6 +54,7 @@ def wallet() -> None:
 
 for each in (
     balance,
+    carry,
     change_pin,
     convert,
     deposit,
@@ -60,8 +62,10 @@ for each in (
     history,
     pay,
     receive,
+    report,
     status,
     unblock,
+    watch,
     withdraw,
 ):
     wallet.add_command(each)

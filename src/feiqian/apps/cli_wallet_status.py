@@ -35,9 +35,9 @@ def lines(status: WalletStatus) -> Iterator[str]:
     """The status for people."""
     yield f"{status.number} holds {format_amount(status.held_minor)}"
     yield _connection(status.connection)
-    yield _time(status.time)
+    yield time_line(status.time)
     yield f"Synchronised: {_synchronised(status)}"
-    yield _offline(status.overdue)
+    yield overdue_line(status.overdue)
     if OverdueAction.WARN in status.actions:
         yield "Overdue: bring this wallet in touch with its institution: feiqian wallet sync"
     if OverdueAction.RESTRICT in status.actions:
@@ -61,7 +61,8 @@ def _connection(connection: ConnectionStatus) -> str:
     )
 
 
-def _time(time: TimeStatus) -> str:
+def time_line(time: TimeStatus) -> str:
+    """What the time is and how certain, for people."""
     if not time.known:
         return "Time: unknown; a fix or the institution has to tell it first"
     warning = " (fixes contradict it)" if time.contradictions else ""
@@ -80,7 +81,8 @@ def _synchronised(status: WalletStatus) -> str:
     )
 
 
-def _offline(judgement: OverdueJudgement) -> str:
+def overdue_line(judgement: OverdueJudgement) -> str:
+    """How long the wallet was offline, for people."""
     preset = f"{judgement.preset_ms / _HOUR_MS:g} h"
     if judgement.offline is None:
         return f"Offline for an unknown time ({judgement.reason}); overdue after {preset}"

@@ -57,6 +57,10 @@ class WalletConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chip_file: str = CHIP_FILE
     receiver: str = ""
     """The satellite receiver, such as ``gpsd://127.0.0.1:2947``; none when empty."""
+    messages: str = ""
+    """The short-message module, such as ``rdss3-regional:/dev/ttyUSB0``; none when empty."""
+    station: str = ""
+    """The ground station's address in the short-message service."""
     drift_ppm: Annotated[int, msgspec.Meta(ge=0, le=MAX_DRIFT_PPM)] = DEFAULT_DRIFT_PPM
     """How wrong the local clock may run."""
     probe_attempts: Annotated[int, msgspec.Meta(ge=1, le=10)] = CONNECTION_RULE.attempts

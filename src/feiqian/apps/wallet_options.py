@@ -71,9 +71,14 @@ async def keep_time(home: wallet_home.Home, sources: TimeSources) -> tuple[Refus
 
     No command need fail for that. `Refusal` malformed for the receiver's address.
     """
-    receiver = click.get_current_context().meta.get(_GNSS, "")
-    timekeeper = home.timekeeper(receiver, online=sources.online)
+    timekeeper = home.timekeeper(receiver_chosen(), online=sources.online)
     return await timekeeper.update(anew=sources.anew)
+
+
+def receiver_chosen() -> str:
+    """What ``--gnss`` says; empty when it was not given."""
+    chosen: str = click.get_current_context().meta.get(_GNSS, "")
+    return chosen
 
 
 def unlocked(opened: Wallet | None, folder: Path, pin: bytes | None) -> Wallet:

@@ -32,8 +32,12 @@ USABLE_RADIUS_MS = 3_600_000
 """Beyond an hour, the time counts as unknown."""
 UNKNOWN_RADIUS_MS = 10 * 366 * 24 * 3_600_000
 """Ten years: no decision falls that needs the whole interval."""
-MAX_FIXES = 4
-"""Most fixes that are asked of a receiver at a time: two confirm each other."""
+MAX_FIXES = 20
+"""Most fixes that are asked of a receiver at a time: two confirm each other, once the second is
+certainly later, and some receivers give ten in a second."""
+MAX_CONTRADICTIONS = 2
+"""Most that are heard of a receiver at a time when it contradicts what is believed: too few to end
+the belief at once."""
 MAX_BELIEF_BYTES = 1_024
 
 _BELIEF = "time"
@@ -163,6 +167,7 @@ class Timekeeper:
 
     async def _ask_receiver(self, problems: list[Refusal]) -> bool:
         assert self.receiver is not None
+        contradictions = 0
         for _ in range(MAX_FIXES):
             try:
                 fix = await self.receiver.fix()
@@ -174,6 +179,9 @@ class Timekeeper:
                 return True
             if refused.outcome is not Outcome.FIX_UNCONFIRMED:
                 problems.append(refused)
+                contradictions += 1
+            if contradictions == MAX_CONTRADICTIONS:
+                break
         return False
 
     async def _ask_institution(self, problems: list[Refusal]) -> None:

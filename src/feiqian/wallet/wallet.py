@@ -172,6 +172,10 @@ class Wallet:
         async with self._busy:
             await self._fees.settle()
 
+    def check_intake(self, intake: Intake) -> None:
+        """Whether it makes sense to wait for a payer; see `Payments.check_intake`."""
+        self._payments.check_intake(intake)
+
     async def present_again(self, link: Link, nonce: bytes) -> Finish:
         """Hand a pending payment over once more; see `Payments.present_again`."""
         async with self._busy:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from feiqian.carrier import Carrier
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wallet import orders
+from feiqian.wallet.channel import register_channel
 from feiqian.wallet.connection import is_connected
 from feiqian.wallet.overdue import (
     OverdueAction,
@@ -61,6 +62,8 @@ class Air:
     """The ground station's address in the short-message service."""
     relay: Relay | None = None
     """Whom we carry for, if we do."""
+    address: str = ""
+    """Of our own terminal, so that the platform can speak first; empty when it is not known."""
     _parcels: dict[int, int] = field(default_factory=dict)
 
     def is_on_its_way(self, message: Upward) -> bool:
@@ -105,6 +108,9 @@ class Watch:
     air: Air | None = None
     stays_offline: bool = False
     """The holder wants no network touched."""
+    unlocked: bool = True
+    """Without its PIN, a connected wallet only looks."""
+    _address_told: str = ""
 
     async def look(self) -> Sight:
         """Look once."""
@@ -113,9 +119,10 @@ class Watch:
         connected = await self._is_connected()
         anew = OverdueAction.CORRECT_CLOCK in actions_due(self._rule, self._judge())
         problems += map(str, await self.timekeeper.update(anew=anew))
-        if connected:
+        if connected and self.unlocked:
             synchronised = await self.wallet.synchronise()
             problems += synchronised.problems
+            await self._tell_address(problems)
         judgement = self._judge()
         reporting = False
         await self._carry_out(problems)
@@ -163,6 +170,17 @@ class Watch:
         status = self.wallet.holder.around.chip.status()
         now = self.timekeeper.clock.undisputed()
         return judge_overdue(now, status.synchronised_at, self._rule.preset_ms)
+
+    async def _tell_address(self, problems: list[str]) -> None:
+        """Register the channel with our terminal's address, once in a run."""
+        if self.air is None or self.air.address == self._address_told:
+            return
+        try:
+            await register_channel(self.wallet.holder, self.air.address)
+        except Refusal as refusal:
+            problems.append(str(refusal))
+            return
+        self._address_told = self.air.address
 
     async def _speak(
         self,
