@@ -36,21 +36,19 @@ class Fountain:
 class Basin:
     """Symbols in, in any order and any number of times; the content out, once there are enough.
 
+    Whether symbols are enough depends on their numbers alone, so there are never many more than that.
     What does not have the digest that its frames announce is poured away with all its symbols: a
     wrong symbol costs what was gathered with it, and the sender goes on making new ones.
     """
 
     def __init__(self, name: ParcelName) -> None:
         self._name = name
-        self._most = 2 * name.source_symbols + _LEAST_CYCLE
         self._pour_away()
 
     def pour(self, symbol: Symbol) -> bytes | None:
         """Add a symbol of this parcel; the whole content when it is enough."""
         if symbol.number in self._numbers:
             return None
-        if len(self._numbers) >= self._most:
-            self._pour_away()
         self._numbers.add(symbol.number)
         head = symbol.number.to_bytes(_PACKET_HEAD_BYTES, "big")
         content: bytes | None = self._decoder.decode(head + symbol.symbol)
