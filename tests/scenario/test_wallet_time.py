@@ -191,7 +191,7 @@ def test_a_lying_sky_is_refused_and_triggers_nothing(lie_ms: int, outcome: Outco
         assert world.anna.truth_is_inside()
         status = await status_of(world.wallets["anna"].holder, world.anna.clock)
         assert status.time.known
-        assert status.overdue.standing is Standing.NOT_OVERDUE
+        assert status.overdue.standing is not Standing.OVERDUE
 
     scenario(story)
 
