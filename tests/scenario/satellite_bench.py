@@ -209,7 +209,7 @@ class Bench:
         decision = ProposalDecision(self.key(), proposed.number)
         return await self.network.desk.approve(decision, operator)
 
-    async def standing(self, number: int) -> OrderStanding:
+    async def standing(self, number: int | None) -> OrderStanding:
         """What became of an order."""
         report: ControlReport = await self.network.desk.report()
         return next(each for each in report.orders if each.number == number)

@@ -15,6 +15,7 @@ from feiqian.testing import virtual_time
 from feiqian.testing.short_messages import Air
 from feiqian.wire.satellite import Kind, read_header
 from feiqian.wire.short_messages import RDSS2, RDSS3_GLOBAL
+from feiqian.wire.stations import AirTask
 from tests.scenario.satellite_bench import ADDRESS, Bench
 
 STATION, EVERYBODY = "9", "8"
@@ -83,11 +84,9 @@ async def hear(carrier, kind):
             return arrived.content
 
 
-class Task:
+def task(content):
     """Content as the bench's terminal reads it."""
-
-    def __init__(self, content):
-        self.content = content
+    return AirTask(1, "", b"", content)
 
 
 @pytest.mark.feature("W-06", "W-07", "W-10", "R-08")
@@ -101,7 +100,7 @@ def test_report_goes_up_and_its_answer_comes_down(channel, loss):
         terminal = await bench.terminal()
         async with on_air(bench, channel, loss) as carrier, asyncio.timeout(DAY_S):
             parcel = carrier.send(terminal.report(), STATION, DAY_S * 1_000)
-            answer = terminal.answer_in(Task(await hear(carrier, Kind.ANSWER)))
+            answer = terminal.answer_in(task(await hear(carrier, Kind.ANSWER)))
             carrier.settle(parcel)
         assert terminal.session.synchronise(restore(bench.network.suite, answer.statement))
         [shown] = await bench.reports()
@@ -120,7 +119,7 @@ def test_order_is_sent_until_its_receipt_comes(seed):
         terminal = await bench.terminal()
         issued = await bench.order(OrderName.FREEZE, terminal.number)
         async with on_air(bench, RDSS2, 0.3, seed) as carrier, asyncio.timeout(DAY_S):
-            [order] = terminal.orders_in(Task(await hear(carrier, Kind.ORDERS)))
+            [order] = terminal.orders_in(task(await hear(carrier, Kind.ORDERS)))
             message = terminal.receipts(terminal.obey(order))
             parcel = carrier.send(message, STATION, DAY_S * 1_000)
             await hear(carrier, Kind.ANSWER)
