@@ -125,6 +125,7 @@ async def _report_and_freeze(folder, home, started):
         await desk.take((await carrier.receive()).content)
         assert holder.around.chip.status().frozen
         receipts = await desk.receipts()
+        assert receipts is not None
         carrier.send(receipts.content, station, LIFETIME_MS)
         await desk.take((await carrier.receive()).content)
     finally:
