@@ -109,6 +109,10 @@ def register(registration: Registration, tx: Transaction, now_ms: int) -> Channe
     [(number, wallet)] = found
     if wallet != registration.chip.value.subject:
         raise Refusal(Outcome.WRONG_OWNER, "expected a channel key that is no other wallet's")
+    if registration.address:
+        tx.execute(
+            "UPDATE channels SET address = ? WHERE number = ?", (registration.address, number)
+        )
     return ChannelResult(VERSION, number, _sealing_raw_of(tx, number))
 
 
