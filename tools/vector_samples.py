@@ -45,6 +45,7 @@ from feiqian.wire import double_spending as listing
 from feiqian.wire.envelope import encode_message
 from feiqian.wire.request_envelope import Action
 from feiqian.wire.satellite import Header, Kind
+from tools.chip_samples import add_chip_samples
 
 V = cbor.VERSION
 NOW_MS = 1_790_000_000_000
@@ -128,6 +129,7 @@ def make_samples(suite: Suite) -> Samples:
     _satellite(samples)
     _double_spending(samples)
     _verification(samples)
+    add_chip_samples(samples)
     return samples
 
 
