@@ -132,12 +132,11 @@ def test_order_to_many_takes_two_and_reaches_all_of_them(scope):
         assert caught.value.outcome is Outcome.SECOND_PERSON_REQUIRED
         assert not [each for each in await bench.exchange() if not each.to]
         approved = await bench.approve(proposed, "li")
-        [order] = [
-            order
-            for each in await bench.exchange()
-            if not each.to
-            for order in broadcast_in(each).orders
-        ]
+        assert (await states(bench, approved.order))[0] == "issued"
+        tasks = [each for each in await bench.exchange() if not each.to]
+        await bench.exchange(aired=tuple(each.number for each in tasks))
+        assert (await states(bench, approved.order))[0] == "sent"
+        [order] = [order for each in tasks for order in broadcast_in(each).orders]
         receipt = inside.obey(order)
         assert inside.session.status().frozen
         if scope is ScopeName.ALL:

@@ -5,6 +5,8 @@ import random
 import pytest
 
 from feiqian.central.air import MAX_OPEN_FOR_CHANNEL
+from feiqian.central.control_documents import OrderName
+from feiqian.central.satellite_gateway import SatelliteGateway
 from feiqian.central.uplinks import MAX_EACH_HOUR
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
@@ -321,5 +323,42 @@ def test_institution_judges_for_the_platform_alone():
         assert caught.value.outcome is Outcome.BAD_SIGNATURE
         rows = network.stores["A"].run(lambda tx: tx.query("SELECT * FROM key_informations"))
         assert rows == []
+
+    run(scenario)
+
+
+@pytest.mark.feature("W-07")
+def test_silent_institution_holds_up_its_own_reports_alone():
+    """While one institution is out of reach, the others' wallets are judged and answered."""
+
+    async def scenario(bench):
+        first, second = await bench.terminal("A", "a"), await bench.terminal("B", "b")
+        await bench.exchange(first.report(), second.report())
+        bench.network.courier.cut_off.add(bench.network.url("A"))
+        assert await bench.network.gateway.forward_reports() == 1
+        [task] = await bench.exchange()
+        assert second.answer_in(task).statement
+
+    run(scenario)
+
+
+@pytest.mark.feature("W-06")
+def test_platform_with_another_sealing_key_still_serves_its_stations():
+    """Channels of a lost sealing key are out of reach, and spoil nothing for the others."""
+
+    async def scenario(bench):
+        old = await bench.terminal()
+        await bench.exchange(old.report())
+        await bench.order(OrderName.FREEZE, old.number)
+        network = bench.network
+        network.clock.advance(1)
+        key = key_of(P256_SHA256, "bench", "new sealing key")
+        network.gateway = SatelliteGateway(network.platform.office, key, network.courier)
+        await network.gateway.open()
+        assert await network.gateway.forward_reports() == 1
+        assert await bench.exchange(old.report()) == ()
+        new = await bench.register(old, "new channel")
+        [task] = await bench.exchange(new.report())
+        assert len(new.orders_in(task)) == 1
 
     run(scenario)

@@ -123,6 +123,16 @@ def sent_before(tx: Transaction, channel: int | None, orders: tuple[int, ...]) -
     return Sent(times, last_at_ms)
 
 
+def was_broadcast(tx: Transaction, order: int) -> bool:
+    """Whether any station has sent an order to all."""
+    rows = tx.query(
+        "SELECT 1 FROM air_tasks JOIN airings ON airings.task = air_tasks.number"
+        " WHERE air_tasks.channel IS NULL AND air_tasks.orders = ? LIMIT 1",
+        (_text((order,)),),
+    )
+    return bool(rows)
+
+
 def on_air(tx: Transaction, station: str, now_ms: int) -> tuple[AirTask, ...]:
     """What this station is to send, the oldest first."""
     rows = tx.query(

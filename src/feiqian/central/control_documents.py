@@ -16,7 +16,9 @@ from feiqian.money.amounts import AmountOrZeroMinor
 from feiqian.outcomes import Outcome
 
 MAX_SHOWN = 512
-"""Most orders, deliveries, proposals or reports in one answer."""
+"""Most orders, proposals or reports in one answer."""
+MAX_DELIVERIES = 128
+"""Most wallets shown with one order, those that changed last."""
 MAX_LIFETIME_MS = 90 * 24 * 60 * 60 * 1000
 MIN_LIFETIME_MS = 60 * 1000
 DEFAULT_LIFETIME_MS = 7 * 24 * 60 * 60 * 1000

@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
-from feiqian.central import control, deliveries, proposals, wallet_reports
+from feiqian.central import air, control, deliveries, proposals, wallet_reports
 from feiqian.central.control import Issued
 from feiqian.central.control_documents import (
+    MAX_DELIVERIES,
     MAX_SHOWN,
     ControlReport,
     DeliveryStanding,
@@ -62,14 +63,14 @@ def _summary(shown: Proposal) -> str:
 
 def _order(tx: Transaction, issued: Issued, now_ms: int) -> OrderStanding:
     proposed = proposals.find(tx, issued.proposal)
-    met = deliveries.of_order(tx, issued.number, MAX_SHOWN)
+    met = deliveries.of_order(tx, issued.number, MAX_DELIVERIES)
     wish = msgspec.json.decode(proposed.document, type=OrderWish)
     return OrderStanding(
         issued.number,
         OrderName(wish.order),
         ScopeName(issued.scope.kind.name.lower()),
         issued.scope.name,
-        _state(issued, met, now_ms),
+        _state(tx, issued, met, now_ms),
         proposed.proposed_by,
         proposed.decided_by,
         issued.issued_at_ms,
@@ -78,13 +79,14 @@ def _order(tx: Transaction, issued: Issued, now_ms: int) -> OrderStanding:
     )
 
 
-def _state(issued: Issued, met: list[Delivery], now_ms: int) -> OrderState:
-    """Of one wallet's order what became of it there; of others whether they are in force."""
+def _state(tx: Transaction, issued: Issued, met: list[Delivery], now_ms: int) -> OrderState:
+    """Of one wallet's order what became of it there; of others whether they were sent."""
     if issued.scope.kind is ScopeKind.WALLET and met:
         return deliveries.state_now(met[0], issued.expires_at_ms, now_ms)
     if now_ms > issued.expires_at_ms:
         return OrderState.EXPIRED
-    return OrderState.SENT if met else OrderState.ISSUED
+    was_sent = met or air.was_broadcast(tx, issued.number)
+    return OrderState.SENT if was_sent else OrderState.ISSUED
 
 
 def _delivery(shown: Delivery, expires_at_ms: int, now_ms: int) -> DeliveryStanding:

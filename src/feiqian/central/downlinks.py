@@ -27,6 +27,7 @@ from feiqian.wire.double_spending import DocumentKind, document_name
 from feiqian.wire.risk import Finding
 from feiqian.wire.satellite import (
     MAX_BROADCAST_DELTA_BYTES,
+    MAX_MESSAGE_NUMBER,
     Broadcast,
     Header,
     Kind,
@@ -78,6 +79,12 @@ class Downlinks:
                 self._keys.popitem(last=False)
         return self._keys[channel.number]
 
+    def can_reach(self, channel: Channel) -> bool:
+        """Whether something can be sealed for a channel: it is open, with numbers and our key."""
+        has_numbers = channel.sent_number < MAX_MESSAGE_NUMBER
+        is_ours = channel.sealing_key == self._sealing_key.public
+        return channel.closed_at_ms is None and has_numbers and is_ours
+
     def answer(self, tx: Transaction, channel: Channel, answer: Answer, now_ms: int) -> None:
         """Answer an upward message, with every order that is open."""
         opened = control.open_for(tx, channel.wallet, now_ms)[:MAX_ORDERS]
@@ -118,6 +125,8 @@ class Downlinks:
 
     def _plan_orders(self, tx: Transaction, channel: Channel, now_ms: int) -> None:
         opened = control.open_for(tx, channel.wallet, now_ms)[:MAX_ORDERS]
+        if not self.can_reach(channel):
+            opened = []
         numbers = tuple(order.number for order in opened)
         if not air.replace_orders(tx, channel.number, numbers) or not opened:
             return

@@ -34,16 +34,26 @@ class Forwarding:
         self._courier = courier
 
     async def forward(self) -> int:
-        """Pass on what waits; how many were judged."""
-        judged = 0
+        """Pass on what waits; how many were judged. A silent institution holds up its own alone."""
+        judged, silent = 0, set()
         for each in await self._office.store.read(wallet_reports.waiting):
+            if each.institution in silent:
+                continue
             judgement = await self._judgement(each)
             if judgement.outcome in UNDECIDED:
+                silent.add(each.institution)
                 continue
-            await self._office.store.write(partial(self._keep, each, judgement))
-            log.info("judged", wallet=each.wallet, number=each.number, outcome=judgement.outcome)
-            judged += 1
+            judged += await self._booked(each, judgement)
         return judged
+
+    async def _booked(self, waiting: Waiting, judgement: Judgement) -> bool:
+        try:
+            await self._office.store.write(partial(self._keep, waiting, judgement))
+        except Refusal as refusal:
+            log.warning("not booked", wallet=waiting.wallet, outcome=refusal.outcome)
+            return False
+        log.info("judged", wallet=waiting.wallet, outcome=judgement.outcome)
+        return True
 
     async def _judgement(self, waiting: Waiting) -> Judgement:
         try:
@@ -91,5 +101,6 @@ class Forwarding:
         channel = channels.find(tx, waiting.channel)
         if not wallet_reports.judge(tx, waiting, judgement, now_ms) or channel is None:
             return
-        answer = Answer(waiting.uplink, judgement.findings, judgement.statement)
-        self._downlinks.answer(tx, channel, answer, now_ms)
+        if self._downlinks.can_reach(channel):
+            answer = Answer(waiting.uplink, judgement.findings, judgement.statement)
+            self._downlinks.answer(tx, channel, answer, now_ms)

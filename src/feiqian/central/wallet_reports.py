@@ -19,7 +19,7 @@ from feiqian.wire.request_envelope import Action, Request
 from feiqian.wire.risk import PLATFORM_REQUEST, Finding, ReportedBody
 
 REQUEST_ID_BYTES = 16
-MAX_WAITING = 256
+MAX_WAITING = 4_096
 """Most reports passed on in one go."""
 
 
