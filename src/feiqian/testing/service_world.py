@@ -7,6 +7,7 @@ virtual (`virtual_time`), so an hour of standing takes no time. Run what uses it
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Self
 
 from feiqian.adapters.local_bus import LocalBus
@@ -31,7 +32,7 @@ from feiqian.vehicle.post import Post
 from feiqian.vehicle.provider.provider import OwnEntity, Provider, state
 from feiqian.vehicle.schema import MIGRATIONS
 from feiqian.vehicle.tariffs.pricing import fee_of
-from feiqian.vehicle.tariffs.shelf import example_shelf, example_tariff
+from feiqian.vehicle.tariffs.shelf import TariffShelf, example_shelf, example_tariff
 from feiqian.wallet.purse import WalletPurse
 from feiqian.wallet.wallet import Wallet
 from feiqian.wire.positions import Position, PositionSourceKind
@@ -164,6 +165,7 @@ class ServiceWorld:
         """Everything founded, registered and running; the vehicle's chip is unlocked."""
         world = cls(await SimulatedNetwork.create(), wrap)
         world.service = service
+        await world.network.follow_lists()
         for number in range(entities):
             await world._found_entity(number)
         world.wallet = await world.vehicle_device.start()
@@ -293,9 +295,11 @@ class ServiceWorld:
             await self.stop(name)
 
     # Playing -------------------------------------------------------------------------------------
-    async def request(self, ceiling_minor: int = 50_00, entity: str | None = None) -> bytes:
+    async def request(
+        self, ceiling_minor: int = 50_00, entity: str | None = None, valid_h: int = 24
+    ) -> bytes:
         """The vehicle asks."""
-        wish = Wish(PROVIDER, self.service, ceiling_minor, 24 * 3600 * 1000, entity)
+        wish = Wish(PROVIDER, self.service, ceiling_minor, valid_h * 3600 * 1000, entity)
         return await self.vehicle.request(wish)
 
     async def stand_at(self, name: str, seconds: int = 25, accuracy_mm: int = ACCURACY_MM) -> None:
@@ -395,11 +399,17 @@ class _Cut:
         await self._bus.close()
 
 
+@cache
+def _shelf() -> TariffShelf:
+    return example_shelf()
+
+
 def price(tariff: str, usage: Usage) -> Fee:
     """By the shipped examples."""
-    return fee_of(example_shelf().tariff(tariff), usage)
+    return fee_of(_shelf().tariff(tariff), usage)
 
 
+@cache
 def example_shelf_name(service: ServiceClass) -> str:
     """The name of the shipped tariff for a service."""
     return example_tariff(service.value).name

@@ -102,7 +102,6 @@ class Party(Generic[R]):
         if answer is not None:
             await self._publish(answer)
         await self.flush()
-        self._stirred.set()
 
     async def _fleeting(self, letter: Letter, now: Moment) -> bool:
         """Whether it was a message that is not stored."""
@@ -130,6 +129,7 @@ class Party(Generic[R]):
         if machine.handle(fact, now):
             self._store(tx, machine.record, now.midpoint_ms)
             self.office.post.say(tx, machine.says, now.midpoint_ms)
+            self._stirred.set()
         service_rows.log_step(tx, request_id, machine, now.midpoint_ms)
         return machine.record
 
@@ -138,7 +138,6 @@ class Party(Generic[R]):
         now = self.office.clock.now()
         record = await self.office.store.write(lambda tx: self._step(tx, request_id, fact, now))
         await self.flush()
-        self._stirred.set()
         return record
 
     # Saying --------------------------------------------------------------------------------------
@@ -159,7 +158,7 @@ class Party(Generic[R]):
     async def tick(self) -> bool:
         """Look at deadlines, duties and the outbox once. Whether to look again soon."""
         now = self.office.clock.now()
-        overdue = await self.office.store.read(lambda tx: service_rows.overdue(tx, now.midpoint_ms))
+        overdue = await self.office.store.read(lambda tx: service_rows.overdue(tx, now.earliest_ms))
         for request_id in overdue:
             await self.tell(request_id, TimePassed())
         busy = await self._duties()

@@ -81,7 +81,7 @@ def newest(tx: Transaction, shape: type[R], limit: int = MAX_SHOWN) -> list[R]:
 def overdue(tx: Transaction, now_ms: int) -> list[bytes]:
     """Requests whose deadline has come."""
     rows = tx.query(
-        "SELECT request_id FROM services WHERE deadline_ms > 0 AND deadline_ms <= ?"
+        "SELECT request_id FROM services WHERE deadline_ms > 0 AND deadline_ms < ?"
         " ORDER BY deadline_ms LIMIT ?",
         (now_ms, MAX_SHOWN),
     )

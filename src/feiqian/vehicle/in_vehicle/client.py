@@ -53,6 +53,8 @@ _DRIVING = frozenset({State.AUTHORISED, State.SERVED, State.CANCELLING})
 """While where the vehicle stands matters."""
 _ATTENDED = frozenset({State.SERVED, State.CANCELLING})
 """While an entity without a network may have something for the management server."""
+_PATIENT = _ATTENDED | {State.OWING}
+"""What a slow look is enough for."""
 _BUSY = frozenset({State.AUTHORISING, State.PAYING, State.SETTLING, State.OWING}) | _ATTENDED
 
 Approach = Callable[[str], Awaitable[Link]]
@@ -201,7 +203,7 @@ class VehicleClient(Party[VehicleService]):
         for record in records:
             if self._patience.may(record.request_id, self._now_ms()):
                 await self._attend_to(record)
-        return bool(records)
+        return any(record.state not in _PATIENT for record in records)
 
     async def _attend_to(self, record: VehicleService) -> None:
         before = record.state
