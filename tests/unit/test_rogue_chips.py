@@ -6,6 +6,8 @@ from feiqian.chip.commands import Pay
 from feiqian.chip.session import ChipSession
 from feiqian.money.transfer import parse_transfer
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.testing.chip_conformance import Bench
+from feiqian.testing.chip_conformance.grants import Grants
 from feiqian.testing.chips import PIN, personalise
 from feiqian.testing.keys import NOW_MS, TrustWorld
 from feiqian.testing.rogue_chips import ForgetfulChip, RogueChip
@@ -89,3 +91,18 @@ def test_a_clone_spends_what_its_original_holds(world):
     (second,) = twin.pay(payment(world, identifier, "B-PAYEE2", b"2"))
     assert spent_twice(world, first, second)
     assert session.status().fingerprint == twin.status().fingerprint
+
+
+@pytest.mark.feature("V-09")
+def test_a_forgetful_chip_forgets_fees_as_well(world):
+    """It pays two fees from one piece under an authorisation for one: only its issuer finds out."""
+    bench = Bench(ForgetfulChip(world.suite))
+    bench.personalise()
+    grants = Grants(bench)
+    inputs, number = bench.load(100), grants.authorise().number
+    first, second = (bench.session.pay_fee(grants.fee(number, 60, inputs)) for _ in range(2))
+    names = {parse_transfer(world.suite, raw).identifier for raw in (*first, *second)}
+    assert len(names) == 2
+    assert {parse_transfer(world.suite, raw).value.consumed for raw in (*first, *second)} == {
+        inputs[0]
+    }

@@ -76,7 +76,7 @@ class ChipSession:
         )
 
     def verify_pin(self, pin: bytes) -> None:
-        """Unlock PAY, EXPORT and SIGN REQUEST for this session."""
+        """Unlock PAY, EXPORT, AUTHORISE and SIGN REQUEST for this session."""
         self.perform(commands.VerifyPin(pin=pin))
 
     def change_pin(self, pin: bytes, new_pin: bytes) -> None:

@@ -49,12 +49,12 @@ class ForgetfulChip(RogueChip):
         self._session: dict[int, bytes] = {}
 
     def transmit(self, apdu: bytes) -> bytes:
-        """One command; after PAY the memory is what it was before, and the session goes on."""
+        """One command; after PAY or PAY FEE the memory is what it was before, and the session goes on."""
         instruction, before = apdu[_INS], self.image
         answer = super().transmit(apdu)
         if instruction in (Instruction.SELECT, Instruction.VERIFY_PIN):
             self._session[instruction] = apdu
-        if instruction == Instruction.PAY:
+        if instruction in (Instruction.PAY, Instruction.PAY_FEE):
             self.roll_back(before)
             for opening in self._session.values():
                 super().transmit(opening)

@@ -13,7 +13,7 @@ Pin = Annotated[bytes, Meta(min_length=4, max_length=12)]
 
 
 class VerifyPin(Command, frozen=True, kw_only=True):
-    """Unlock for PAY, EXPORT and SIGN REQUEST until LOCK, reset or deselection."""
+    """Unlock for PAY, EXPORT, AUTHORISE and SIGN REQUEST until LOCK, reset or deselection."""
 
     INSTRUCTION: ClassVar = Instruction.VERIFY_PIN
     pin: Pin
