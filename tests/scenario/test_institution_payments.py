@@ -444,3 +444,26 @@ def test_frozen_payee_is_not_credited() -> None:
         await bring(scene.bob, nonce, full_item(paid))
 
     play(story)
+
+
+@pytest.mark.feature("C-22")
+def test_nobody_waits_for_ever_when_an_answer_cannot_be_stored() -> None:
+    """A database that refuses the answer leaves the payment pending; when it works, it is finished."""
+
+    async def story(scene: Scene) -> None:
+        store = scene.network.stores["B"]
+        store.run(
+            lambda tx: tx.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON cash_responses"
+                " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+            )
+        )
+        nonce = scene.bob.entropy(16)
+        paid, _ = scene.alice.spend(scene.cash, scene.bob.fingerprint, AMOUNT, nonce)
+        async with asyncio.timeout(30):
+            assert await refused(bring(scene.bob, nonce, full_item(paid))) is Outcome.UNAVAILABLE
+        store.run(lambda tx: tx.execute("DROP TRIGGER full"))
+        await bring(scene.bob, nonce, full_item(paid))
+        assert scene.bob.balance_minor == AMOUNT
+
+    play(story)

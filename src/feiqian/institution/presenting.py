@@ -80,10 +80,19 @@ class Presenter:
         future: asyncio.Future[CashResult] = asyncio.get_running_loop().create_future()
         queue.waiting.append((item, future))
         if len(queue.exchanges) < MAX_EXCHANGES:
-            exchange = asyncio.create_task(self._drain(item.issuer, queue))
-            queue.exchanges.add(exchange)
-            exchange.add_done_callback(queue.exchanges.discard)
+            self._start(item.issuer, queue)
         return future
+
+    def _start(self, issuer: str, queue: _Queue) -> None:
+        exchange = asyncio.create_task(self._drain(issuer, queue))
+        queue.exchanges.add(exchange)
+        exchange.add_done_callback(lambda ended: self._ended(issuer, queue, ended))
+
+    def _ended(self, issuer: str, queue: _Queue, exchange: "asyncio.Task[None]") -> None:
+        """A failure of our own, a full disk perhaps, ends an exchange with items still waiting."""
+        queue.exchanges.discard(exchange)
+        if queue.waiting and not queue.exchanges and not exchange.cancelled():
+            self._start(issuer, queue)
 
     async def _drain(self, issuer: str, queue: _Queue) -> None:
         while queue.waiting:
@@ -91,13 +100,13 @@ class Presenter:
             futures = [future for _, future in batch]
             try:
                 results = await self._exchange(issuer, tuple(item for item, _ in batch))
+                _fulfil(futures, results)
             except Refusal as refusal:
                 log.warning("not presented", issuer=issuer, outcome=refusal.outcome)
                 _fail(futures, refusal)
-                continue
-            for future, result in zip(futures, results, strict=True):
-                if not future.done():
-                    future.set_result(result)
+            finally:
+                # Whatever else went wrong ends this exchange; nobody waits for it for ever.
+                _fail(futures, Refusal(Outcome.UNAVAILABLE, "expected to store the answer"))
 
     async def _exchange(
         self, issuer: str, items: tuple[presented.Item, ...]
@@ -138,6 +147,12 @@ class Presenter:
         return crediting.Answer(
             issuer, request.request_id, raw, response.statement, response.results
         )
+
+
+def _fulfil(futures: "Sequence[asyncio.Future[CashResult]]", results: Sequence[CashResult]) -> None:
+    for future, result in zip(futures, results, strict=True):
+        if not future.done():
+            future.set_result(result)
 
 
 def _fail(futures: "Sequence[asyncio.Future[CashResult]]", refusal: Refusal) -> None:
