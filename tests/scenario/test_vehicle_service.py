@@ -419,6 +419,7 @@ async def _order(world: ServiceWorld, request: bytes, now) -> FeeOrder:
     record = await world.vehicle.office.store.read(
         lambda tx: service_rows.load(tx, request, VehicleService)
     )
+    assert record is not None
     statement = OFFER.peek(world.suite, record.offer).statement
     return FeeOrder(
         1,
