@@ -30,6 +30,7 @@ from feiqian.protocol.service_vehicle import (
     VehicleSetup,
     new_vehicle_service,
 )
+from feiqian.vehicle import post as posts
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.in_vehicle import grants
 from feiqian.vehicle.party import Office, Party, Patience
@@ -177,6 +178,10 @@ class VehicleClient(Party[VehicleService]):
         """All, the newest first."""
         return await self.office.store.read(lambda tx: service_rows.newest(tx, VehicleService))
 
+    async def delivered(self) -> bool:
+        """Whether everybody has acknowledged what we said."""
+        return not await self.office.store.read(lambda tx: posts.waiting(tx, 1))
+
     async def standing(self) -> list[grants.Standing]:
         """The standing authorisations."""
         suite = self.office.post.suite
@@ -201,13 +206,13 @@ class VehicleClient(Party[VehicleService]):
     async def _duties(self) -> bool:
         records = await self._in(_BUSY)
         for record in records:
-            if self._patience.may(record.request_id, self._now_ms()):
+            if self._patience.may(_effort(record), self._now_ms()):
                 await self._attend_to(record)
         return any(record.state not in _PATIENT for record in records)
 
     async def _attend_to(self, record: VehicleService) -> None:
         before = record.state
-        self._patience.failed(record.request_id, self._now_ms())
+        self._patience.failed(_effort(record), self._now_ms())
         match before:
             case State.AUTHORISING:
                 after = await self._authorise(record)
@@ -222,7 +227,7 @@ class VehicleClient(Party[VehicleService]):
                 after = None
                 await self._carry(record)
         if after is not None and after.state is not before:
-            self._patience.done(record.request_id)
+            self._patience.done(_effort(record))
             self._stirred.set()
 
     async def _authorise(self, record: VehicleService) -> VehicleService | None:
@@ -320,3 +325,8 @@ class VehicleClient(Party[VehicleService]):
         for recipient in message.recipients:
             if recipient != self.name:
                 await self._publish(Parcel(recipient, carried.kind, carried.raw))
+
+
+def _effort(record: VehicleService) -> bytes:
+    """What is tried again later each time: a state's duty, so that the next state's begins at once."""
+    return record.request_id + record.state.encode()

@@ -27,7 +27,7 @@ from feiqian.vehicle.matching import verdicts
 from feiqian.vehicle.matching.index import AreaIndex
 from feiqian.vehicle.matching.policy import USUAL, MatchingPolicy
 from feiqian.vehicle.matching.tracker import Tracker
-from feiqian.vehicle.party import Office, Party
+from feiqian.vehicle.party import Office, Party, Patience
 from feiqian.vehicle.post import Letter
 from feiqian.vehicle.service_rows import LogLine
 from feiqian.wire.service import (
@@ -60,6 +60,7 @@ class ManagementServer(Party[ManagementService]):
         self._price = price
         self._policy = policy
         self._areas = AreaIndex.build(())
+        self._questions = Patience()
         self._trackers: dict[str, dict[bytes, Tracker]] = {}
         """By vehicle, and by request."""
 
@@ -112,6 +113,7 @@ class ManagementServer(Party[ManagementService]):
         mine = self._trackers.setdefault(record.vehicle, {})
         if record.state not in _TRACKED:
             mine.pop(record.request_id, None)
+            self._questions.done(record.request_id)
         elif record.request_id not in mine:
             entity = record.entity if record.state in _MATCHED else None
             mine[record.request_id] = Tracker(
@@ -130,9 +132,17 @@ class ManagementServer(Party[ManagementService]):
             verdict = tracker.report(report.sequence, report.position, now)
             if isinstance(verdict, verdicts.Refused):
                 self.office.note(f"{report.sender}: {verdict.outcome}: {verdict.detail}")
-            elif verdict != before or isinstance(verdict, verdicts.Ambiguous):
+            elif verdict != before or self._may_ask(request_id, verdict, now):
                 await self._follow(request_id, verdict)
         return True
+
+    def _may_ask(self, request_id: bytes, verdict: verdicts.Verdict, now: Moment) -> bool:
+        """Whether to ask again about the same doubt: later each time, not with every report."""
+        may = self._questions.may(request_id, now.midpoint_ms)
+        if may and isinstance(verdict, verdicts.Ambiguous):
+            self._questions.failed(request_id, now.midpoint_ms)
+            return True
+        return False
 
     async def _follow(self, request_id: bytes, verdict: verdicts.Verdict) -> None:
         match verdict:
