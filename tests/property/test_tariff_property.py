@@ -78,6 +78,7 @@ def usages(draw: st.DrawFn) -> Usage:
     return Usage(begin_ms, until_ms, energy_wh, volume_ml, idle_ms, "", tuple(slices))
 
 
+@settings(deadline=None)
 @given(TARIFFS, usages())
 def test_the_lines_add_up_and_the_bounds_hold(tariff: Tariff, usage: Usage) -> None:
     """The lines of a fee add up to it; none is empty; minimum and maximum hold."""
@@ -89,6 +90,7 @@ def test_the_lines_add_up_and_the_bounds_hold(tariff: Tariff, usage: Usage) -> N
     assert tariff.maximum_minor is None or fee.amount_minor <= tariff.maximum_minor
 
 
+@settings(deadline=None)
 @given(
     TARIFFS,
     usages(),
@@ -113,6 +115,7 @@ def test_more_never_costs_less(
     assert fee_of(tariff, stronger).amount_minor >= fee_of(tariff, usage).amount_minor
 
 
+@settings(deadline=None)
 @given(TIME_PRICES, st.sampled_from(ZONES), BEGINS, st.integers(0, 9 * DAY_MS))
 def test_a_day_never_costs_more_than_its_cap(
     price: TimePrice, zone: str, begin_ms: int, duration_ms: int
@@ -125,6 +128,7 @@ def test_a_day_never_costs_more_than_its_cap(
     assert fee.amount_minor <= 700 * ((last - first).days + 1)
 
 
+@settings(deadline=None)
 @given(bands(), st.sampled_from(ZONES), BEGINS, st.integers(0, 3_000))
 def test_time_costs_what_counting_minute_by_minute_gives(
     drawn: tuple[Band, ...], zone: str, begin_ms: int, minutes: int
@@ -142,6 +146,7 @@ def test_time_costs_what_counting_minute_by_minute_gives(
     assert fee_of(tariff, usage).amount_minor == counted
 
 
+@settings(deadline=None)
 @given(bands(), st.sampled_from(ZONES), BEGINS, st.integers(0, 2 * DAY_MS), st.integers(0, 100))
 def test_splitting_a_reading_in_proportion_changes_nothing(
     drawn: tuple[Band, ...], zone: str, begin_ms: int, duration_ms: int, percent: int
@@ -195,6 +200,7 @@ def test_a_stay_ends_at_the_last_moment_that_is_paid_for(
 
 
 @pytest.mark.feature("V-09")
+@settings(deadline=None)
 @given(st.integers(1, 5_000), st.integers(1, 10_000), st.integers(0, 50_000))
 def test_the_pumps_limit_is_the_most_that_fits(
     price_minor: int, per_ml: int, ceiling_minor: int

@@ -7,9 +7,10 @@ are set at all: nowhere are they set at any other instant. A day has 23, 24 or 2
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.vehicle.tariffs.tariff import DAY_MINUTES, Band, minutes_of
+from feiqian.vehicle.tariffs.tariff import Band, edges_of
 
 MAX_SPAN_DAYS = 400
 """The longest use that is priced."""
@@ -24,9 +25,7 @@ def cuts(from_ms: int, until_ms: int, bands: Sequence[Band], zone: tzinfo) -> li
     """
     if until_ms - from_ms > MAX_SPAN_DAYS * DAY_MS:
         raise Refusal(Outcome.TOO_LARGE, f"expected a use of at most {MAX_SPAN_DAYS} days")
-    edges = {0} | {
-        minutes_of(time) % DAY_MINUTES for band in bands for time in (band.begins, band.ends)
-    }
+    edges = edges_of(bands)
     found = {from_ms, until_ms}
     for day in _days(from_ms, until_ms, zone):
         found.update(at for at in _changes(day, edges, zone) if from_ms < at < until_ms)
@@ -52,15 +51,17 @@ def _days(from_ms: int, until_ms: int, zone: tzinfo) -> Iterator[date]:
         day += timedelta(days=1)
 
 
-def _changes(day: date, edges: set[int], zone: tzinfo) -> Iterator[int]:
+@lru_cache(2 * MAX_SPAN_DAYS)
+def _changes(day: date, edges: frozenset[int], zone: tzinfo) -> tuple[int, ...]:
+    """The moments of a day at which something may change."""
     begin = datetime(day.year, day.month, day.day, tzinfo=zone)
     next_day = day + timedelta(days=1)
     end = datetime(next_day.year, next_day.month, next_day.day, tzinfo=zone)
-    for minute in edges:
-        local = begin + timedelta(minutes=minute)
-        yield from (_ms(local.replace(fold=fold)) for fold in (0, 1))
+    times = [begin + timedelta(minutes=minute) for minute in edges]
+    changes = {_ms(local.replace(fold=fold)) for local in times for fold in (0, 1)}
     if begin.utcoffset() != end.utcoffset():
-        yield from range(_ms(begin), _ms(end), QUARTER_MS)
+        changes.update(range(_ms(begin), _ms(end), QUARTER_MS))
+    return tuple(changes)
 
 
 def _local(at_ms: int, zone: tzinfo) -> datetime:

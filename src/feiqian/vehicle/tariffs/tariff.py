@@ -7,7 +7,7 @@ once, in the local time of the named zone.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -161,9 +161,16 @@ def minutes_of(time_of_day: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
+def edges_of(bands: Iterable[Band]) -> frozenset[int]:
+    """Midnight, and the minutes of a day at which a band begins or ends."""
+    times = [time for band in bands for time in (band.begins, band.ends)]
+    return frozenset({0, *(minutes_of(time) % DAY_MINUTES for time in times)})
+
+
 def _check_cover(bands: Sequence[Band]) -> None:
+    # Between two edges nothing changes, so the minutes at the edges stand for all.
     for weekday, day in enumerate(WEEK):
-        for minute in range(DAY_MINUTES):
+        for minute in sorted(edges_of(bands)):
             count = sum(band.covers(weekday, minute) for band in bands)
             if count != 1:
                 at = f"{day} {minute // 60:02}:{minute % 60:02}"
