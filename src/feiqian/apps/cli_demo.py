@@ -1,5 +1,6 @@
 """``feiqian demo``: everything once, with real processes, told for people or reported for machines."""
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -8,6 +9,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from feiqian.adapters.logs import configure_logs
 from feiqian.apps.demo.acts import Act, Performed
 from feiqian.apps.demo.play import ACTS, Played, play
 from feiqian.apps.output import EXIT_REFUSED, Output, command
@@ -16,7 +18,8 @@ HONESTY = (
     "What is real: the platform and both institutions are processes of their own that speak HTTP",
     "and keep databases; every signature is made and verified; the links are TCP connections and",
     "QR images. What is not: each security chip is a file, not a secure element; bank money is a",
-    "number; a directory of images stands for two screens and two cameras.",
+    "number; a directory of images stands for two screens and two cameras; satellites and their",
+    "ground station are simulated, at seconds in place of minutes.",
     "",
 )
 
@@ -32,6 +35,7 @@ HONESTY = (
 @command
 async def demo(output: Output, keep: Path | None) -> None:
     """Run a network, pay in every way, cheat, settle and audit; exit code 0 only if all holds."""
+    configure_logs("demonstration", logging.ERROR)
     output.story(*HONESTY)
     acts: list[Performed] = []
     async with aclosing(play(keep, _teller(output), _beginner(output))) as performances:

@@ -26,6 +26,7 @@ from feiqian.central.control_documents import (
 )
 from feiqian.central.ground_station import STATIONS_PATH, GroundStation, Identity
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import Clock
 from feiqian.satellite.constellation import (
     ALWAYS,
     NEVER,
@@ -87,7 +88,8 @@ class RunningClock(StandingClock):
 class LocalOscillator:
     """A battery clock that shows a wrong time and runs at a wrong speed."""
 
-    clock: RunningClock
+    clock: Clock
+    """The true time."""
     error_ms: int = 0
     drift_ppm: int = 0
 

@@ -8,7 +8,7 @@ from feiqian.apps.cli_audit import evidence_in
 from feiqian.apps.demo.acts import Facts
 from feiqian.apps.demo.offline_acts import ROGUE_MINOR
 from feiqian.apps.demo.opening_acts import OPENING_MINOR
-from feiqian.apps.demo.stage import CODES, FIRST, INSTITUTIONS, SECOND, Stage
+from feiqian.apps.demo.stage import EVERYBODY, FIRST, INSTITUTIONS, SECOND, Stage
 from feiqian.central.documents import CycleOrder, CycleReport, ModeChange, ModeChosen
 from feiqian.central.settlement import SettlementMode
 from feiqian.institution import operations
@@ -109,7 +109,7 @@ async def audit(stage: Stage) -> Facts:
 
 async def _holders(stage: Stage, circulating_minor: int) -> Facts:
     """Nobody lost and nobody gained, as chips and bank accounts tell it, but by the copied chip."""
-    balances = [await stage.balance(name) for name in CODES]
+    balances = [await stage.balance(name) for name in EVERYBODY]
     chips_minor = sum(balance.spendable_minor for balance in balances)
     void_minor = sum(balance.held_minor for balance in balances) - chips_minor
     reports = [

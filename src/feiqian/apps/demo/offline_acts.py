@@ -28,14 +28,18 @@ async def cut(stage: Stage) -> Facts:
         report = await _synchronise(stage, name)
         stage.expect(report == (), f"the {name} wallet to be in order: {report}")
     stopped = networks.down(stage.network)
-    stage.tell(f"Everybody has the double-spending list. Then {', '.join(stopped)}: all ended.")
+    stage.tell(
+        f"Everybody has the time and the double-spending list. Then {', '.join(stopped)}: all ended."
+    )
     async with stage.wallet(FIRST) as wallet:
         listed_by = (await wallet.balance()).listed_by
     return {"stopped": stopped, "listed_by": listed_by}
 
 
 async def _synchronise(stage: Stage, name: str) -> tuple[str, ...]:
-    async with stage.wallet(name) as wallet:
+    """While there is a network: the time, the list, and whatever is open."""
+    async with stage.home(name) as (home, wallet):
+        await home.timekeeper().update(anew=True)
         return (await wallet.synchronise()).problems
 
 

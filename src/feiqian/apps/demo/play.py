@@ -1,6 +1,6 @@
 """The play: the acts in their order, and the promise that nothing it started outlives it.
 
-A later act (satellite, vehicle) is one more line of `ACTS`. When an act fails the rest is
+A later act is one more line of `ACTS`. When an act fails the rest is
 not performed; what was started is ended all the same, by the warden.
 """
 
@@ -13,6 +13,7 @@ from msgspec import Struct
 from feiqian.apps.demo import (
     closing_acts,
     fraud_act,
+    mountain_act,
     offline_acts,
     offline_fraud,
     opening_acts,
@@ -42,6 +43,7 @@ ACTS: Sequence[Act] = (
     ),
     Act("found_out", "The network is back, and finds it", offline_fraud.found_out),
     Act("listed", "The next attempt meets the list", offline_fraud.refused),
+    Act("mountains", "A wallet in the mountains, by satellite", mountain_act.mountains_act),
     Act("deposit", "Digital currency becomes bank money", closing_acts.deposit),
     Act("convert", "Many pieces become one", closing_acts.convert),
     Act("settle", "The institutions settle", closing_acts.settle),

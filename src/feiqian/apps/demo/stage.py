@@ -20,9 +20,11 @@ from feiqian.wallet.wallet import Balance, Wallet
 PIN = b"2580"
 
 FIRST, SECOND, THIRD, FOURTH, ROGUE = "first", "second", "third", "fourth", "rogue"
+HIKER = "hiker"
 """The wallets, by the names of their directories."""
 CODES = {FIRST: "A", SECOND: "B", THIRD: "A", FOURTH: "B", ROGUE: "A"}
-"""Where each has its wallet."""
+"""Where each has its wallet; the hiker's is at A, too, and opened later."""
+EVERYBODY = (*CODES, HIKER)
 INSTITUTIONS = ("A", "B")
 
 
@@ -47,12 +49,18 @@ class Stage:
     @asynccontextmanager
     async def wallet(self, name: str) -> AsyncIterator[Wallet]:
         """An open wallet, its chip unlocked; nobody else has it meanwhile."""
+        async with self.home(name) as (_, wallet):
+            yield wallet
+
+    @asynccontextmanager
+    async def home(self, name: str) -> AsyncIterator[tuple[wallet_home.Home, Wallet]]:
+        """The same with all that is in the wallet's directory."""
         async with wallet_home.open_home(self.folder / name) as home:
             wallet = home.wallet
             if wallet is None:
                 raise PromiseBroken(f"expected the {name} wallet to be open")
             wallet.unlock(PIN)
-            yield wallet
+            yield home, wallet
 
     async def balance(self, name: str) -> Balance:
         """What a wallet says it has."""
