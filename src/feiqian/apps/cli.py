@@ -14,13 +14,17 @@ _COMMANDS = {
     "audit": "feiqian.apps.cli_audit",
     "central": "feiqian.apps.cli_central",
     "demo": "feiqian.apps.cli_demo",
+    "entity": "feiqian.apps.cli_entity",
     "evidence": "feiqian.apps.cli_evidence",
     "ground": "feiqian.apps.cli_ground",
     "institution": "feiqian.apps.cli_institution",
     "list": "feiqian.apps.cli_list:list_group",
     "network": "feiqian.apps.cli_network",
+    "positions": "feiqian.apps.cli_positions",
+    "provider": "feiqian.apps.cli_provider",
     "satellite": "feiqian.apps.cli_satellite",
     "simulate": "feiqian.apps.cli_simulate",
+    "vehicle": "feiqian.apps.cli_vehicle",
     "wallet": "feiqian.apps.cli_wallet",
 }
 """Each command and the module that has it, under the same name unless another one is given."""

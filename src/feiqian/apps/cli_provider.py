@@ -1,0 +1,82 @@
+"""``feiqian provider``: answers requests with a service entity of its own."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from feiqian.apps import road as roads
+from feiqian.apps.cli_positions import road_option, run_until_ended
+from feiqian.apps.configuration import load, write_toml
+from feiqian.apps.output import Output, command
+from feiqian.crypto.suite_names import suite_named
+from feiqian.vehicle.management.members import Registered
+from feiqian.vehicle.provider.provider import OwnEntity, Provider, state
+from feiqian.wire.service import Member
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What `init` answers, and `serve` when it is ready."""
+
+    name: str
+    public_key: str
+
+
+@click.group()
+def provider() -> None:
+    """Offer service entities to vehicles."""
+
+
+@provider.command()
+@road_option
+@click.option("--name", default="provider-1", show_default=True)
+@command
+async def init(output: Output, road: Path, name: str) -> None:
+    """Make a provider, and register it at the road's management server."""
+    management = roads.management_of(road)
+    key = suite_named(management.suite).generate()
+    config = roads.PartyConfig(
+        name,
+        Member.PROVIDER,
+        management.suite,
+        management.name,
+        management.management_key,
+        management.bus,
+    )
+    await roads.register(road, Registered(name, Member.PROVIDER, key.public))
+    roads.make_party(road / name, config, roads.token_for(road, name), key)
+    output.result(Made(name, key.public.hex()), f"{name} is in {road / name}")
+
+
+@provider.command()
+@road_option
+@click.option("--name", default="provider-1", show_default=True)
+@command
+async def serve(output: Output, road: Path, name: str) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    async with roads.opened(road / name, output.progress) as (config, office):
+        own = [_own(each) for each in config.entities]
+        public_key = office.post.key.public.hex()
+        output.result(Made(name, public_key), f"{name} offers {len(own)} entities")
+        await run_until_ended(Provider(office, config.management, own).run())
+
+
+def _own(stated: roads.StatedEntity) -> OwnEntity:
+    return OwnEntity(
+        stated.name,
+        stated.service,
+        bytes.fromhex(stated.wallet),
+        stated.tariff,
+        stated.stated_until_ms,
+    )
+
+
+def add_entity(road: Path, name: str, stated: roads.StatedEntity) -> tuple[OwnEntity, bytes]:
+    """Have a provider offer one entity more; the provider's statement about it."""
+    config = load(road / name / roads.PARTY_FILE, roads.PartyConfig)
+    others = tuple(each for each in config.entities if each.name != stated.name)
+    changed = msgspec.structs.replace(config, entities=(*others, stated))
+    write_toml(road / name / roads.PARTY_FILE, changed)
+    suite = suite_named(config.suite)
+    own = _own(stated)
+    return own, state(suite, roads.party_key(road / name, suite), own)
