@@ -73,6 +73,7 @@ docs: $(READY) ## write every generated document and vector anew
 	$(PYTHON) -m tools.draw_matching
 	$(PYTHON) -m tools.make_outcomes
 	$(PYTHON) -m tools.make_openapi
+	$(PYTHON) -m tools.make_asyncapi
 	$(PYTHON) -m tools.make_cddl
 	$(PYTHON) -m tools.make_vectors
 

@@ -1,6 +1,7 @@
 """Tariffs: what the documents may say, and what a fee is to the minor unit."""
 
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -292,3 +293,12 @@ def test_what_was_measured_beyond_a_ceiling_is_cut() -> None:
     assert cut.energy_wh == 15_166
     assert sum(part.energy_wh for part in cut.slices) == cut.energy_wh
     assert cut.idle_ms == 0
+
+
+def test_the_tariff_that_is_explained_is_the_one_that_is_shipped():
+    """The document in docs/services.md is a tariff, and the very example of the package."""
+    page = (Path(__file__).parents[2] / "docs" / "services.md").read_text(encoding="utf-8")
+    begin = page.index('    name = "charging-city"')
+    lines = page[begin : page.index("\n30 kWh", begin)].splitlines()
+    text = "\n".join(line.removeprefix("    ") for line in lines)
+    assert read_tariff(text.encode()) == example_tariff("charging")
