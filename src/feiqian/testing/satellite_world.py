@@ -32,10 +32,16 @@ from feiqian.satellite.constellation import (
     NEVER,
     Conditions,
     Constellation,
-    Subscription,
 )
 from feiqian.satellite.simulator import Simulator
-from feiqian.satellite.terminal import Receiver, Terminal
+from feiqian.satellite.sky import (
+    BROADCAST_ADDRESS,
+    STATION_ADDRESS,
+    SkyPlan,
+    build_sky,
+    terminal_addresses,
+)
+from feiqian.satellite.terminal import Receiver
 from feiqian.testing import virtual_time
 from feiqian.testing.chips import PIN, PUK
 from feiqian.testing.network import CENTRAL_URL, RoutingCourier, SimulatedNetwork, key_of
@@ -56,11 +62,8 @@ from feiqian.wallet.wallet import Wallet
 from feiqian.wallet.watching import Air, Sight, Watch
 from feiqian.wire.rdss.bds3 import Bds3
 from feiqian.wire.rdss.module import Dialect
-from feiqian.wire.rdss.module import Identity as CardIdentity
 from feiqian.wire.short_messages import RDSS3_GLOBAL
 
-STATION_ADDRESS, BROADCAST_ADDRESS = "4000001", "9000001"
-FIRST_ADDRESS = 4_000_002
 STATION_NAME = "North"
 FIRST_OPERATOR, SECOND_OPERATOR = "first", "second"
 EXCHANGE_EVERY_S = 15
@@ -224,39 +227,24 @@ async def satellite_world(
     clock = RunningClock()
     network = await SimulatedNetwork.create(clock=clock, seed=f"satellites {seed}")
     spoken = dialect or Bds3(RDSS3_GLOBAL)
-    addresses = [str(FIRST_ADDRESS + place) for place in range(len(names))]
-    simulator = _simulator(spoken, addresses, conditions or Conditions(), (seed, clock))
+    plan = SkyPlan(
+        spoken, len(names), MINUTE_S, conditions=conditions or Conditions(), place=MOUNTAINS
+    )
+    draw = random.Random(seed).random  # the simulated weather, replayable
+    simulator = build_sky(plan, draw, clock)
     world = SatelliteWorld(network, clock, simulator, spoken)
     world.tasks.append(asyncio.create_task(simulator.run()))
     try:
         await _staff(world)
         await _open_station(world)
         await network.follow_lists()
-        for name, address in zip(names, addresses, strict=True):
+        for name, address in zip(names, terminal_addresses(len(names)), strict=True):
             world.holders[name] = await _holder(world, name, address, rule)
         yield world
     finally:
         for task in reversed(world.tasks):
             task.cancel()
         await asyncio.gather(*world.tasks, return_exceptions=True)
-
-
-def _simulator(
-    dialect: Dialect,
-    addresses: Sequence[str],
-    conditions: Conditions,
-    chance: tuple[int, RunningClock],
-) -> Simulator:
-    seed, clock = chance
-    subscriptions, terminals = [], []
-    for address in (STATION_ADDRESS, *addresses):
-        commands = len(addresses) * (address == STATION_ADDRESS)
-        card = CardIdentity(address, BROADCAST_ADDRESS, MINUTE_S, 3, commands)
-        subscriptions.append(Subscription(card, dialect.channel.max_bytes))
-        terminals.append(Terminal(address, dialect, Receiver(MOUNTAINS)))
-    draw = random.Random(seed).random  # the simulated weather, replayable
-    constellation = Constellation(tuple(subscriptions), conditions, draw)
-    return Simulator(constellation, tuple(terminals), clock)
 
 
 async def _staff(world: SatelliteWorld) -> None:
