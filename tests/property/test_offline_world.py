@@ -21,7 +21,7 @@ from feiqian.testing.offline_promises import Promises
 from feiqian.testing.offline_world import CODES, HONEST, Fault, OfflineWorld
 
 STEPS = 400
-HISTORIES = 60
+HISTORIES = 64
 CAMPAIGN = int(os.environ.get("FEIQIAN_CAMPAIGN_HISTORIES", "0"))
 """So many new histories in place of the usual ones, and the failing one made as short as can be."""
 LEAST_STEPS = 20_000

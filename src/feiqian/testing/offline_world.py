@@ -20,6 +20,7 @@ from feiqian.testing.network_evidence import PLATFORM
 from feiqian.testing.pockets import Pocket
 from feiqian.testing.rogue_chips import ForgetfulChip, RogueChip
 from feiqian.testing.rogue_pockets import Past, RoguePocket
+from feiqian.testing.seeded_suite import SeededSuite
 from feiqian.wire.payment import PaymentRequest
 
 CODES = ("A", "B", "C")
@@ -86,24 +87,24 @@ class OfflineWorld:
         """Everybody has a purse and the first list."""
         network = await SimulatedNetwork.create(CODES, seed=seed, opening_minor=OPENING_MINOR)
         await network.follow_lists()
+        # Chips make their own keys; from the seed, so that a history is the same in every run.
+        suite = SeededSuite(network.suite, f"{seed}/chips")
         honest = [
             await Pocket.open(
                 network,
                 code,
                 f"honest {place}",
                 tier=tier,
-                chip=RemovableChip(network.suite, TornMemory(), seed=place),
+                chip=RemovableChip(suite, TornMemory(), seed=place),
             )
             for place, (code, tier) in enumerate(HONEST)
         ]
-        chips = (ForgetfulChip(network.suite, seed=100), RogueChip(network.suite, seed=101))
+        chips = (ForgetfulChip(suite, seed=100), RogueChip(suite, seed=101))
         rogues = [
             await RoguePocket.open(network, code, f"rogue {code}", chip=chip)
             for code, chip in zip(CODES, chips, strict=False)
         ]
-        cloned = await RoguePocket.open(
-            network, "C", "rogue C", chip=RogueChip(network.suite, seed=102)
-        )
+        cloned = await RoguePocket.open(network, "C", "rogue C", chip=RogueChip(suite, seed=102))
         world = cls(network, honest, [*rogues, cloned])
         for pocket in world.pockets:
             if pocket.tier != ANONYMOUS_TIER:
