@@ -70,6 +70,8 @@ docs: $(READY) ## write every generated document and vector anew
 	mv docs/features.md.new docs/features.md
 	$(PYTHON) -m tools.draw_payment_protocol > docs/payment-protocol.md.new
 	mv docs/payment-protocol.md.new docs/payment-protocol.md
+	$(PYTHON) -m tools.draw_service > docs/service-protocol.md.new
+	mv docs/service-protocol.md.new docs/service-protocol.md
 	$(PYTHON) -m tools.draw_matching
 	$(PYTHON) -m tools.make_outcomes
 	$(PYTHON) -m tools.make_openapi

@@ -46,6 +46,7 @@ from feiqian.wire.envelope import encode_message
 from feiqian.wire.request_envelope import Action
 from feiqian.wire.satellite import Header, Kind
 from tools.chip_samples import add_chip_samples
+from tools.service_samples import add_service_samples
 
 V = cbor.VERSION
 NOW_MS = 1_790_000_000_000
@@ -130,6 +131,7 @@ def make_samples(suite: Suite) -> Samples:
     _double_spending(samples)
     _verification(samples)
     add_chip_samples(samples)
+    add_service_samples(samples)
     return samples
 
 
