@@ -232,6 +232,19 @@ class ServiceWorld:
         await self.management.register(ones)
         self._go(MANAGEMENT, self.management.run())
 
+    async def restart(self, name: str) -> None:
+        """Kill a party, and start it again on what it had stored."""
+        if name == MANAGEMENT:
+            await self.restart_management()
+            return
+        await self.stop(name)
+        if name == VEHICLE:
+            self.start_vehicle()
+        elif name == PROVIDER:
+            self.start_provider()
+        else:
+            self.start_entity(name)
+
     async def restart_management(self) -> None:
         """As after a crash."""
         await self.stop(MANAGEMENT)
