@@ -277,7 +277,8 @@ def test_recorded_stay_cannot_be_played_again():
         drive.seconds += 1
         recorded.append((next(drive.numbers), drive.position(30, 30)))
         drive.tracker.report(*recorded[-1], drive.now)
-    drive.stand(200, 30, DEPARTURE_S + 5)
+    drive.seconds += 3
+    drive.stand(200, 30, DEPARTURE_S + 2)
     for _ in range(2):
         for sequence, position in recorded:
             drive.seconds += 1
@@ -290,12 +291,33 @@ def test_recorded_stay_cannot_be_played_again():
 def test_jump_is_not_believed_before_its_time():
     """A place that cannot have been reached is refused until it can, and then dwells like any."""
     drive = Drive()
-    drive.stand(30_000, 0, 5)
-    verdicts = drive.stand(30, 30, 420)
-    assert {verdict.outcome for verdict in verdicts} == {Outcome.POSITION_IMPLAUSIBLE}
+    drive.stand(60_000, 0, 5)
+    verdicts = drive.stand(30, 30, 850)
+    assert {outcome(verdict) for verdict in verdicts} == {Outcome.POSITION_IMPLAUSIBLE}
     verdicts = drive.stand(30, 30, 30)
     assert verdicts[-1] == Match("P-1")
     assert verdicts.count(NoMatch()) >= DWELL_S
+
+
+@pytest.mark.feature("V-08")
+def test_leap_is_suspicious_for_long():
+    """After a leap across the town the new place is refused long after it could be reached."""
+    drive = Drive()
+    drive.stand(3_000, 0, 5)
+    suspicion_s = USUAL.suspicion_ms // 1_000
+    verdicts = drive.stand(30, 30, suspicion_s)
+    assert {outcome(verdict) for verdict in verdicts} == {Outcome.POSITION_IMPLAUSIBLE}
+    assert drive.stand(30, 30, 30)[-1] == Match("P-1")
+
+
+@pytest.mark.feature("V-08")
+def test_return_from_a_leap_is_believed():
+    """A receiver that says where it was before is believed at once, as if nothing had been said."""
+    drive = Drive()
+    drive.stand(30, 30, 3)
+    drive.seconds += 1
+    assert drive.outcome(drive.position(9_000, 0)) is Outcome.POSITION_IMPLAUSIBLE
+    assert drive.stand(30, 30, DWELL_S + 2)[-1] == Match("P-1")
 
 
 @pytest.mark.feature("V-08")

@@ -3,7 +3,9 @@
 Doubt counts for the vehicle only as far as physics allows: of every interval of time and every
 circle the end is taken that makes the journey easiest, and what is impossible even then is refused.
 A position that is refused is not the next one's past: a jump is believed when there was time for the
-journey, and no sooner, however often it is said again.
+journey, and no sooner, however often it is said again. One that no road vehicle could make at its
+highest speed is a *leap*, the sign of a receiver that is lied to: for a while nothing is believed from
+it but what is still within reach of the place from which it leapt.
 """
 
 from typing import NamedTuple
@@ -58,11 +60,32 @@ def see(position: Position, policy: MatchingPolicy) -> Seen:
     return Seen(position, circle, middle_ms - radius_ms, middle_ms + radius_ms)
 
 
-def check_journey(last: Seen, seen: Seen, policy: MatchingPolicy) -> None:
+class Suspicion(NamedTuple):
+    """After a leap."""
+
+    until_ms: int
+    journey_ms: int
+    """Time that every journey is reckoned with until then: that of the leap."""
+
+
+def suspicion_of(last: Seen, seen: Seen, policy: MatchingPolicy) -> Suspicion | None:
+    """What a refused journey leaves behind: suspicion, if it was a leap."""
+    journey_ms = seen.latest_ms - last.earliest_ms
+    reach_um = policy.most_speed_mm_s * max(0, journey_ms) // _MS_PER_S * UM_PER_MM
+    if within_reach(last.circle, seen.circle, reach_um):
+        return None
+    return Suspicion(seen.latest_ms + policy.suspicion_ms, journey_ms)
+
+
+def check_journey(
+    last: Seen, seen: Seen, policy: MatchingPolicy, suspicion: Suspicion | None = None
+) -> None:
     """Raise `Refusal` position_implausible when no vehicle goes from the one to the other so fast."""
     if seen.position.moment.midpoint_ms <= last.position.moment.midpoint_ms:
         raise Refusal(Outcome.POSITION_IMPLAUSIBLE, "expected a moment after that of the last one")
     most_ms = seen.latest_ms - last.earliest_ms
+    if suspicion is not None and seen.earliest_ms <= suspicion.until_ms:
+        most_ms = min(most_ms, suspicion.journey_ms)
     reach_mm = policy.most_speed_mm_s * most_ms // _MS_PER_S
     speed_mm_s = last.position.speed_mm_s
     if speed_mm_s is not None:

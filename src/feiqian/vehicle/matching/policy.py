@@ -33,6 +33,8 @@ class MatchingPolicy:
     standing_mm_s: int = 1_500
     """A vehicle that says it is faster does not stand."""
     most_speed_mm_s: int = 70_000
+    suspicion_ms: int = 600_000
+    """How long a receiver that leapt is not believed elsewhere, if it does not come back."""
     most_acceleration_mm_s2: int = 10_000
 
     def wide_circle(self, position: Position) -> Circle:

@@ -12,7 +12,15 @@ nothing changes.
 from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
 from feiqian.timing.moment import Moment
 from feiqian.vehicle.matching.index import AreaIndex, Near
-from feiqian.vehicle.matching.plausibility import Seen, check_age, check_alone, check_journey, see
+from feiqian.vehicle.matching.plausibility import (
+    Seen,
+    Suspicion,
+    check_age,
+    check_alone,
+    check_journey,
+    see,
+    suspicion_of,
+)
 from feiqian.vehicle.matching.policy import USUAL, MatchingPolicy
 from feiqian.vehicle.matching.stay import Stay, begin, moves
 from feiqian.vehicle.matching.verdicts import (
@@ -52,6 +60,7 @@ class Tracker:
         self._policy = policy
         self._reported: Position | None = None
         self._believed: Seen | None = None
+        self._suspicion: Suspicion | None = None
         self._stay: Stay | None = None
         self._away_since_ms: int | None = None
 
@@ -101,10 +110,13 @@ class Tracker:
         if self._believed is None:
             return seen
         try:
-            check_journey(self._believed, seen, self._policy)
+            check_journey(self._believed, seen, self._policy, self._suspicion)
         except Refusal:
             self._stay = self._away_since_ms = None
+            if self._suspicion is None:
+                self._suspicion = suspicion_of(self._believed, seen, self._policy)
             raise
+        self._suspicion = None
         return seen
 
     def _extend(self, seen: Seen, near: Near) -> None:
