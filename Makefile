@@ -58,6 +58,23 @@ campaign: $(READY) ## look for new histories that break a promise: make campaign
 	FEIQIAN_CAMPAIGN_HISTORIES=$(HISTORIES) $(PYTHON) -m pytest -q --show-capture=no \
 		--hypothesis-seed=$(SEED) tests/property/test_offline_world.py
 
+# The traffic simulator is large, so it has an environment and a lock of its own.
+CITY := .venv-city
+.PHONY: city
+city: $(CITY)/ready ## a city of 1,000 vehicles, 300 of them paying: make city SEED=1 SEEDS=10
+	$(CITY)/bin/python -m tools.city $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
+
+$(CITY)/locked: requirements-city.lock tools/make-venv
+	tools/make-venv $(CITY)
+	$(CITY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-city.lock
+	touch $@
+
+$(CITY)/ready: $(CITY)/locked pyproject.toml
+	$(CITY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --editable .
+	touch $@
+
 .PHONY: format
 format: $(READY) ## sort imports and format the code
 	$(VENV)/bin/ruff check --select I --fix .
@@ -87,9 +104,16 @@ lock: $(VENV)/locked ## resolve pyproject.toml into requirements.lock
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--output-file requirements.lock pyproject.toml
 
+.PHONY: city-lock
+city-lock: $(VENV)/locked ## resolve what a city needs into requirements-city.lock
+	CUSTOM_COMPILE_COMMAND="make city-lock" $(PYTHON) -m piptools compile --quiet $(UPGRADE) \
+		--extra city --generate-hashes --strip-extras --allow-unsafe --constraint requirements.lock \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements-city.lock pyproject.toml
+
 .PHONY: clean
 clean: ## remove the environment and everything generated
-	rm -rf $(VENV) build dist src/*.egg-info .import_linter_cache .hypothesis .mypy_cache \
+	rm -rf $(VENV) $(CITY) build dist src/*.egg-info .import_linter_cache .hypothesis .mypy_cache \
 		.pytest_cache .ruff_cache
 	find src tests $(wildcard bench) -name __pycache__ -type d -prune -exec rm -rf {} +
 
