@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from bench import (
+    city,
     clock,
     detection,
     list_lookup,
@@ -13,6 +14,7 @@ from bench import (
     online_http,
     raw_crypto,
     short_message,
+    vehicle_payment,
 )
 
 Benchmark = Callable[[], dict[str, object]]
@@ -24,8 +26,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "list_lookup": list_lookup.run,
     "detection": detection.run,
     "matching": matching.run,
+    "city": city.run,
     "short_message": short_message.run,
     "clock": clock.run,
+    "vehicle_payment": vehicle_payment.run,
 }
 
 

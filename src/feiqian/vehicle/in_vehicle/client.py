@@ -226,7 +226,8 @@ class VehicleClient(Party[VehicleService]):
             case _:
                 after = None
                 await self._carry(record)
-        if after is not None and after.state is not before:
+        owed = State.OWING in (before, before if after is None else after.state)
+        if after is not None and after.state is not before and not owed:
             self._patience.done(_effort(record))
             self._stirred.set()
 
