@@ -13,7 +13,7 @@ from feiqian.testing.cam_messages import cam_of
 from feiqian.timing.moment import Moment
 from feiqian.wire.positions import Position, PositionSourceKind
 
-VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "cam.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "foreign" / "cam.json").read_text())
 NOW = Moment(1_790_000_000_000, 10)
 ROADSIDE = 15
 UNKNOWN = {"nothing known", "accuracy out of range", "accuracy unknown"}

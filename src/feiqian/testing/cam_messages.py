@@ -1,6 +1,6 @@
 """Cooperative awareness messages of vehicles, for tests: real bytes, with other values put in.
 
-The rest of the message stays as in the one that an independent encoder made (`vectors/cam.json`).
+The rest of the message stays as in the one that an independent encoder made (`vectors/foreign/cam.json`).
 """
 
 from feiqian.adapters.cam import ITS_EPOCH_MS, LEAP_MS
