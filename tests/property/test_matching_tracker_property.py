@@ -10,7 +10,7 @@ from feiqian.vehicle.matching.index import AreaIndex
 from feiqian.vehicle.matching.plane import circle_around, within_reach
 from feiqian.vehicle.matching.policy import USUAL
 from feiqian.vehicle.matching.tracker import Tracker
-from feiqian.vehicle.matching.verdicts import Ambiguous, Departed, Match
+from feiqian.vehicle.matching.verdicts import Ambiguous, Departed, Match, Refused
 from feiqian.wire.positions import Position, PositionSourceKind
 
 START_MS = 1_790_000_000_000
@@ -114,8 +114,8 @@ def test_leaps_are_never_rewarded(journey, leap_at, reach_km, spread):
         told = leap(each, far) if number > leap_at + 1 else each
         verdict = tracker.report(number, told, Moment(told.moment.midpoint_ms + 50, 10))
         if number <= leap_at + 1:
-            last_believed = each
-        elif not could_be_driven(last_believed, told):
+            last_believed = last_believed if isinstance(verdict, Refused) else each
+        elif last_believed is not None and not could_be_driven(last_believed, told):
             assert not isinstance(verdict, Ambiguous)
             assert verdict != Match("FAR")
 
