@@ -51,6 +51,7 @@ def test_every_act_goes_as_it_should(played):
     assert facts["found_out"]["problem"].startswith("double_spent: 40.00 received offline from ")
     assert facts["found_out"]["offender"] in facts["found_out"]["problem"]
     assert facts["listed"]["outcome"] == "double_spent"
+    assert facts["vehicle"]["log"][-1] == "receipts agree"
     holders = facts["audit"]["holders"]
     assert holders["void_minor"] == facts["copied_chip"]["amount_minor"]
     assert holders["chips_minor"] + holders["accounts_minor"] == holders["opened_minor"]

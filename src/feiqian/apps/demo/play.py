@@ -18,6 +18,7 @@ from feiqian.apps.demo import (
     offline_fraud,
     opening_acts,
     paying_acts,
+    vehicle_act,
 )
 from feiqian.apps.demo.acts import Act, Performed, perform
 from feiqian.apps.demo.stage import Stage
@@ -44,6 +45,7 @@ ACTS: Sequence[Act] = (
     Act("found_out", "The network is back, and finds it", offline_fraud.found_out),
     Act("listed", "The next attempt meets the list", offline_fraud.refused),
     Act("mountains", "A wallet in the mountains, by satellite", mountain_act.mountains_act),
+    Act("vehicle", "A car is charged, and pays by itself", vehicle_act.charge),
     Act("deposit", "Digital currency becomes bank money", closing_acts.deposit),
     Act("convert", "Many pieces become one", closing_acts.convert),
     Act("settle", "The institutions settle", closing_acts.settle),
