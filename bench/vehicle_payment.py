@@ -12,8 +12,8 @@ import time
 from bench.measure import percentile_ms, verification_rate
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Delivery, MessageBus
-from feiqian.protocol.service import State
-from feiqian.protocol.service_facts import Located
+from feiqian.protocol.service.facts import Located
+from feiqian.protocol.service.table import State
 from feiqian.testing.service_world import MANAGEMENT, VEHICLE, ServiceWorld
 from feiqian.testing.virtual_time import pass_time
 from feiqian.wire.usage import ServiceClass

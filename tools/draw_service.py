@@ -3,8 +3,8 @@
 import sys
 from textwrap import dedent
 
-from feiqian.protocol import service
-from feiqian.protocol.service import ENDS, TRANSITIONS, State
+from feiqian.protocol.service import table
+from feiqian.protocol.service.table import ENDS, TRANSITIONS, State
 from feiqian.wire.service import Member
 
 _TITLES = {
@@ -17,11 +17,11 @@ _TITLES = {
 
 def page() -> str:
     """The whole document."""
-    constitution = dedent(service.__doc__ or "").strip()
+    constitution = dedent(table.__doc__ or "").strip()
     charts = "\n".join(f"## {_TITLES[member]}\n\n{chart(member)}" for member in Member)
     return (
         "# A service from request to receipts\n\n"
-        "Drawn from the table in `src/feiqian/protocol/service.py`"
+        "Drawn from the table in `src/feiqian/protocol/service/table.py`"
         " by `make docs`; edit the table.\n\n"
         f"{constitution}\n\n{charts}"
     )

@@ -7,9 +7,9 @@ import pytest
 
 from feiqian.outcomes import Outcome
 from feiqian.ports import Delivery
-from feiqian.protocol.service import State
-from feiqian.protocol.service_fees import order_id_of
-from feiqian.protocol.service_vehicle import VehicleService
+from feiqian.protocol.service.fees import order_id_of
+from feiqian.protocol.service.table import State
+from feiqian.protocol.service.vehicle import VehicleService
 from feiqian.testing import virtual_time
 from feiqian.testing.service_world import (
     LATITUDE_E7,

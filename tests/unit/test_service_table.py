@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from feiqian.protocol.service import ENDS, TRANSITIONS, State, closed_event
-from feiqian.protocol.service_entity import EntityMachine
-from feiqian.protocol.service_management import ManagementMachine
-from feiqian.protocol.service_provider import ProviderMachine
-from feiqian.protocol.service_vehicle import VehicleMachine
+from feiqian.protocol.service.entity import EntityMachine
+from feiqian.protocol.service.management import ManagementMachine
+from feiqian.protocol.service.provider import ProviderMachine
+from feiqian.protocol.service.table import ENDS, TRANSITIONS, State, closed_event
+from feiqian.protocol.service.vehicle import VehicleMachine
 from feiqian.wire.service import Ending, Member
 from feiqian.wire.service_kinds import KINDS
 from tools.draw_service import page

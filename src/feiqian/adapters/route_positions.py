@@ -2,7 +2,7 @@
 
 A route is a list of stops: a place, how long to stand there, and how fast to drive on. Errors come from
 a seed: they wander, as a receiver's do, and stay within what is stated in 95 of 100 cases. Where the
-route says *tunnel*, nothing is heard on the way to the next stop. The same seed makes the same
+route says *tunnel*, nothing is heard on the way to the next stop. An *exact* vehicle has no errors. The same seed makes the same
 journey; only the moments are the clock's.
 """
 
@@ -50,6 +50,8 @@ class RoutePositions:
         seed: int,
         accuracy_mm: int = 3_000,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        exact: bool = False,
     ) -> None:
         if not stops:
             raise Refusal(Outcome.MALFORMED, "expected a route of at least one stop")
@@ -58,6 +60,7 @@ class RoutePositions:
         self._chance = random.Random(seed)  # noqa: S311 -- a journey that can be driven again
         self._accuracy_mm = accuracy_mm
         self._sleep = sleep
+        self._exact = exact
         self._began_ms: int | None = None
         self._next_ms = 0
         self._error_mm = (0.0, 0.0)
@@ -86,7 +89,7 @@ class RoutePositions:
     def _heard(
         self, latitude: float, longitude: float, speed_mm_s: int, moment: Moment
     ) -> Position:
-        east_mm, north_mm = self._wander()
+        east_mm, north_mm = (0.0, 0.0) if self._exact else self._wander()
         shrink = math.cos(math.radians(latitude / 1e7))
         return Position(
             moment,

@@ -15,8 +15,8 @@ from feiqian.adapters.links import open_to_pay
 from feiqian.apps import road as roads
 from feiqian.apps.cli_positions import road_option
 from feiqian.apps.configuration import load
+from feiqian.apps.driving import report_from, source_of
 from feiqian.apps.output import EXIT_UNDECIDED, Output, command
-from feiqian.apps.places import parse_place
 from feiqian.apps.wallet_options import (
     TimeSources,
     opened_wallet,
@@ -28,8 +28,8 @@ from feiqian.crypto.suite_names import suite_named
 from feiqian.money.amounts import format_amount, parse_amount
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link, Transaction
-from feiqian.protocol.service import ENDS, State
-from feiqian.protocol.service_vehicle import VehicleService
+from feiqian.protocol.service.table import ENDS, State
+from feiqian.protocol.service.vehicle import VehicleService
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.in_vehicle import grants
 from feiqian.vehicle.in_vehicle.client import Trusted, VehicleClient, Wish
@@ -37,14 +37,12 @@ from feiqian.vehicle.in_vehicle.grants import Standing
 from feiqian.vehicle.management.members import Registered, membership
 from feiqian.wallet.purse import WalletPurse
 from feiqian.wire.authorisation import Grant
-from feiqian.wire.positions import Position, PositionSourceKind
 from feiqian.wire.service import Member
 from feiqian.wire.usage import ServiceClass
 
 HOUR_MS = 3_600_000
 YEAR_MS = 365 * 24 * HOUR_MS
 REQUEST_PATIENCE_S = 60
-REPORT_EVERY_S = 1.0
 
 vehicle_option = click.option(
     "--vehicle",
@@ -171,36 +169,33 @@ async def request(  # noqa: PLR0913, PLR0917 - one for each option
 
 @vehicle.command()
 @vehicle_option
-@click.option("--at", "place", required=True, metavar="LAT,LON", help="Where it stands.")
+@click.option("--at", "place", metavar="LAT,LON", help="Where it stands, in a simulation.")
 @click.option("--accuracy", "accuracy_m", type=click.IntRange(1, 1_000), default=3)
+@click.option(
+    "--positions",
+    metavar="SOURCE",
+    help="Where it hears its position: gpsd://HOST[:PORT], or cam://HOST:PORT/STATION.",
+)
 @click.option("--seconds", type=click.IntRange(1, 86_400), default=600, show_default=True)
 @click.option("--direct", default="", metavar="LINK", help="A link to the entity beside it.")
 @command
 async def drive(
-    output: Output, home: Path, place: str, accuracy_m: int, seconds: int, direct: str
+    output: Output,
+    home: Path,
+    place: str | None,
+    accuracy_m: int,
+    positions: str | None,
+    seconds: int,
+    direct: str,
 ) -> None:
-    """Report where it stands until every service has ended. Needs no PIN."""
-    latitude_e7, longitude_e7 = parse_place(place)
-    clock = SystemClock()
-    async with _client(output, home, None, direct) as client:
-        for _ in range(seconds):
-            services = await client.services()
-            if services and all(each.state in ENDS for each in services):
-                break
-            await client.report(
-                Position(
-                    clock.now(),
-                    latitude_e7,
-                    longitude_e7,
-                    accuracy_m * 1000,
-                    0,
-                    None,
-                    PositionSourceKind.SIMULATED,
-                )
-            )
-            await _pass(REPORT_EVERY_S)
-        services = await client.services()
-        delivered = await client.delivered()
+    """Report where it is until every service has ended. Needs no PIN."""
+    source = await source_of(place, accuracy_m, positions)
+    try:
+        async with _client(output, home, None, direct) as client:
+            services = await report_from(source, client, seconds)
+            delivered = await client.delivered()
+    finally:
+        await source.close()
     _answer(output, services, [])
     if not delivered or not all(each.state in ENDS for each in services):
         raise click.exceptions.Exit(EXIT_UNDECIDED)

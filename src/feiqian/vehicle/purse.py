@@ -8,7 +8,7 @@ the same bytes.
 from typing import Protocol
 
 from feiqian.ports import Link
-from feiqian.protocol.service_facts import Settlement
+from feiqian.protocol.service.facts import Settlement
 from feiqian.timing.moment import Moment
 from feiqian.wire.authorisation import Grant
 from feiqian.wire.service import FeeOrder

@@ -8,7 +8,7 @@ from feiqian.ports import Link
 from feiqian.protocol.effects import Finish
 from feiqian.protocol.payer import FeeTerms
 from feiqian.protocol.payment import Role
-from feiqian.protocol.service_facts import Settlement
+from feiqian.protocol.service.facts import Settlement
 from feiqian.timing.moment import Moment
 from feiqian.wallet.fees import FeeRecord
 from feiqian.wallet.session_rows import Verification

@@ -10,8 +10,8 @@ books are audited.
 from collections import Counter
 from dataclasses import dataclass
 
-from feiqian.protocol.service import State
-from feiqian.protocol.service_management import ManagementService
+from feiqian.protocol.service.management import ManagementService
+from feiqian.protocol.service.table import State
 from feiqian.testing.audit import auditor
 from feiqian.testing.city.city import City
 from feiqian.testing.city.visits import Visit

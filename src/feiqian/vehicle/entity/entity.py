@@ -6,16 +6,16 @@ from typing import ClassVar
 from feiqian.crypto.cbor import VERSION
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
 from feiqian.ports import Link, Transaction
-from feiqian.protocol.service import State
-from feiqian.protocol.service_entity import EntityMachine, EntityService, new_entity_service
-from feiqian.protocol.service_facts import (
+from feiqian.protocol.service.entity import EntityMachine, EntityService, new_entity_service
+from feiqian.protocol.service.facts import (
     FeeSettled,
     Reconciled,
     SiteEnded,
     SiteRefused,
     SiteStarted,
 )
-from feiqian.protocol.service_fees import read_order
+from feiqian.protocol.service.fees import read_order
+from feiqian.protocol.service.table import State
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import post as posts
 from feiqian.vehicle import service_rows

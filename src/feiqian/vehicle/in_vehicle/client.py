@@ -14,8 +14,7 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import parse_certificate
 from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome, Refusal
 from feiqian.ports import Entropy, Link, Transaction
-from feiqian.protocol.service import State
-from feiqian.protocol.service_facts import (
+from feiqian.protocol.service.facts import (
     CancelAsked,
     ChipAuthorised,
     ChipRefused,
@@ -23,8 +22,9 @@ from feiqian.protocol.service_facts import (
     FundsArrived,
     Settlement,
 )
-from feiqian.protocol.service_fees import read_order
-from feiqian.protocol.service_vehicle import (
+from feiqian.protocol.service.fees import read_order
+from feiqian.protocol.service.table import State
+from feiqian.protocol.service.vehicle import (
     VehicleMachine,
     VehicleService,
     VehicleSetup,

@@ -12,7 +12,7 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.protocol.service_grants import read_statement
+from feiqian.protocol.service.grants import read_statement
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.matching.areas import Disc, Polygon, ServiceArea

@@ -10,15 +10,15 @@ from typing import ClassVar
 
 from feiqian.crypto.trust import TrustStore
 from feiqian.ports import Transaction
-from feiqian.protocol.service import State
-from feiqian.protocol.service_facts import CancelAsked, Departed, Fact, Heard, Located, Unclear
-from feiqian.protocol.service_management import (
+from feiqian.protocol.service.facts import CancelAsked, Departed, Fact, Heard, Located, Unclear
+from feiqian.protocol.service.management import (
     ManagementMachine,
     ManagementService,
     ManagementSetup,
     Pricing,
     new_management_service,
 )
+from feiqian.protocol.service.table import State
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.management import members

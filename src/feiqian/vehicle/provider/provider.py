@@ -12,7 +12,7 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.protocol.service_provider import (
+from feiqian.protocol.service.provider import (
     OfferedEntity,
     ProviderMachine,
     ProviderService,

@@ -14,11 +14,11 @@ from typing import Any, ClassVar, Protocol
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
-from feiqian.protocol.service import ENDS, Event, State
-from feiqian.protocol.service_facts import CancelAsked, Departed, Heard, Located, Unclear
-from feiqian.protocol.service_fees import agree, check_proof, order_id_of, question_id_of
-from feiqian.protocol.service_grants import check_covers, read_authorisation, read_statement
-from feiqian.protocol.service_machine import Service, ServiceMachine, require_sender
+from feiqian.protocol.service.facts import CancelAsked, Departed, Heard, Located, Unclear
+from feiqian.protocol.service.fees import agree, check_proof, order_id_of, question_id_of
+from feiqian.protocol.service.grants import check_covers, read_authorisation, read_statement
+from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
+from feiqian.protocol.service.table import ENDS, Event, State
 from feiqian.timing.moment import Moment
 from feiqian.wire.service import (
     FEE_RECEIPT,

@@ -13,8 +13,7 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import Name
 from feiqian.crypto.suites import Suite
 from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome, Refusal
-from feiqian.protocol.service import Event, State
-from feiqian.protocol.service_facts import (
+from feiqian.protocol.service.facts import (
     CancelAsked,
     ChipAuthorised,
     ChipRefused,
@@ -22,9 +21,10 @@ from feiqian.protocol.service_facts import (
     FundsArrived,
     Heard,
 )
-from feiqian.protocol.service_fees import order_id_of, read_order, receipt_fields
-from feiqian.protocol.service_grants import covers, read_authorisation, read_statement
-from feiqian.protocol.service_machine import Service, ServiceMachine, require_sender
+from feiqian.protocol.service.fees import order_id_of, read_order, receipt_fields
+from feiqian.protocol.service.grants import covers, read_authorisation, read_statement
+from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
+from feiqian.protocol.service.table import Event, State
 from feiqian.timing.moment import Moment
 from feiqian.wire.authorisation import Grant
 from feiqian.wire.service import (

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from feiqian.crypto.certificates import Name
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.service import Event
-from feiqian.protocol.service_facts import Heard
-from feiqian.protocol.service_machine import Service, ServiceMachine, require_sender
+from feiqian.protocol.service.facts import Heard
+from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
+from feiqian.protocol.service.table import Event
 from feiqian.timing.moment import Moment
 from feiqian.wire.service import (
     Member,

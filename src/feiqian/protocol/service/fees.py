@@ -11,7 +11,7 @@ from feiqian.crypto.certificates import SignedCertificate
 from feiqian.crypto.suites import Suite
 from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.service_facts import Settlement
+from feiqian.protocol.service.facts import Settlement
 from feiqian.wire.payment import CONFIRMATION, RECEIPT
 from feiqian.wire.service import FEE_ORDER, FeeOrder, FeeReceipt
 

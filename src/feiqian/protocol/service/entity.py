@@ -10,8 +10,7 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import Name
 from feiqian.crypto.suites import Suite
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
-from feiqian.protocol.service import Event, State
-from feiqian.protocol.service_facts import (
+from feiqian.protocol.service.facts import (
     FeeSettled,
     Heard,
     Reconciled,
@@ -19,8 +18,9 @@ from feiqian.protocol.service_facts import (
     SiteRefused,
     SiteStarted,
 )
-from feiqian.protocol.service_fees import read_order, receipt_fields
-from feiqian.protocol.service_machine import Service, ServiceMachine, require_sender
+from feiqian.protocol.service.fees import read_order, receipt_fields
+from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
+from feiqian.protocol.service.table import Event, State
 from feiqian.timing.moment import Moment
 from feiqian.wire.service import (
     FeeOrder,

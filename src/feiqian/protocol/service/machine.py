@@ -15,8 +15,8 @@ from msgspec import Struct
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import UnixMs
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.service import ENDS, Event, State, closed_event, next_state
-from feiqian.protocol.service_facts import Fact, Heard, TimePassed
+from feiqian.protocol.service.facts import Fact, Heard, TimePassed
+from feiqian.protocol.service.table import ENDS, Event, State, closed_event, next_state
 from feiqian.timing.moment import Moment
 from feiqian.wire.payment import Detail
 from feiqian.wire.service import Member, RequestId, Said, ServiceClosed

@@ -1,0 +1,1 @@
+"""A service from request to receipts: the table of all four roles, and the machine of each."""
