@@ -10,9 +10,10 @@ import pytest
 
 from feiqian.adapters.cam_positions import CamPositions
 from feiqian.adapters.clockwork import repeat
-from feiqian.adapters.gnss_positions import GnssPositions
+from feiqian.adapters.position_addresses import open_positions
 from feiqian.adapters.route_positions import RoutePositions, Stop
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import PositionSource
 from feiqian.testing.cam_messages import cam_of
 from feiqian.testing.free_ports import HOST
 from feiqian.testing.gpsd_process import gpsd_program, running_gpsd
@@ -44,7 +45,7 @@ class GpsdRig:
 
     def __init__(self):
         self.feed = ReceiverFeed(self._moment_ms, PLACE)
-        self.source: GnssPositions
+        self.source: PositionSource
         self._spoken = asyncio.Event()
 
     def _moment_ms(self):
@@ -71,7 +72,7 @@ class TestGpsd(PositionSourceConformance):
     async def rig(self):
         rig = GpsdRig()
         async with rig.feed.running(), running_gpsd(f"tcp://{HOST}:{rig.feed.port}") as port:
-            rig.source = await GnssPositions.open(HOST, port)
+            rig.source = await open_positions(f"gpsd://{HOST}:{port}", SystemTime())
             try:
                 yield rig
             finally:
