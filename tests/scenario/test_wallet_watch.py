@@ -12,14 +12,24 @@ from feiqian.central.control_documents import (
     ScopeName,
 )
 from feiqian.chip.session import ChipSession
+from feiqian.crypto.cbor import VERSION
 from feiqian.outcomes import Outcome
 from feiqian.satellite.constellation import Conditions
 from feiqian.testing import virtual_time
 from feiqian.testing.links import linked_pair
+from feiqian.testing.network import key_of
 from feiqian.testing.satellite_world import FIRST_OPERATOR, SECOND_OPERATOR, satellite_world
+from feiqian.wallet import orders
 from feiqian.wallet.overdue import OverdueAction, OverdueRule, Standing
 from feiqian.wallet.payments import Intake
 from feiqian.wallet.relay import ask_neighbour
+from feiqian.wire.control import (
+    CONTROL_ORDER,
+    FreezeParameter,
+    OrderKind,
+    make_order,
+    wallet_scope,
+)
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -305,3 +315,28 @@ async def ask_neighbour_once(carrier, asker, *, report=True):
     heard = await ask_neighbour(ours, asker.air.desk, report=report)
     await serving
     return heard
+
+
+@pytest.mark.feature("R-08")
+def test_an_order_that_the_chip_was_not_asked_about_is_judged_without_a_network():
+    """What a power cut left unjudged is put to the chip at the next look, not at the next network."""
+
+    async def scenario():
+        async with satellite_world(rule=RULE) as world:
+            holder, network = world.holders["silent"], world.network
+            await holder.watch.look()
+            holder.cut()
+            now_s = world.clock.now().midpoint_ms // 1000
+            scope, valid_s = wallet_scope(holder.wallet.number), (now_s, now_s + 3600)
+            frozen = FreezeParameter(VERSION, True)
+            order = make_order(1, scope, OrderKind.FREEZE, valid_s, frozen)
+            raw = CONTROL_ORDER.sign(
+                network.suite, key_of(network.suite, network.seed, "root"), order
+            )
+            store = holder.wallet.holder.around.store
+            await store.write(lambda tx: orders._keep(tx, order, raw, now_s * 1000))
+            assert not chip_of(holder).frozen
+            await holder.watch.look()
+            assert chip_of(holder).frozen
+
+    virtual_time.run(scenario())

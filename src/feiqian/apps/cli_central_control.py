@@ -25,7 +25,6 @@ from feiqian.central.control_documents import (
     ScopeName,
 )
 from feiqian.money.amounts import parse_amount
-from feiqian.outcomes import Outcome, Refusal
 
 MINUTE_MS = 60_000
 DEFAULT_MINUTES = DEFAULT_LIFETIME_MS // MINUTE_MS
@@ -37,7 +36,7 @@ def control_group() -> None:
 
 
 def _to(wallet: str, group: int, institution: str, everybody: bool) -> tuple[ScopeName, str]:
-    """The one addressee that was named. `Refusal` malformed for none or several."""
+    """The one addressee that was named; wrong usage for none or several."""
     named = [
         (ScopeName.WALLET, wallet),
         (ScopeName.GROUP, str(group or "")),
@@ -47,9 +46,7 @@ def _to(wallet: str, group: int, institution: str, everybody: bool) -> tuple[Sco
     if everybody:
         chosen.append((ScopeName.ALL, ""))
     if len(chosen) != 1:
-        raise Refusal(
-            Outcome.MALFORMED, "expected one of --wallet, --group, --institution and --all"
-        )
+        raise click.UsageError("expected one of --wallet, --group, --institution and --all")
     return chosen[0]
 
 
@@ -132,7 +129,7 @@ async def limit(
     if not tiers:
         given = (holding, payment, offline_payment, offline_total)
         if hops is None or None in given:
-            raise Refusal(Outcome.MALFORMED, "expected all five limits, or --tier")
+            raise click.UsageError("expected all five limits, or --tier")
         wish = replace(wish, limits=_limits(given, hops))
     await _give(output, wish, asked)
 

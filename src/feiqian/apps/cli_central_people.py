@@ -8,7 +8,7 @@ from feiqian.adapters.clock import system_entropy
 from feiqian.apps import control_operations
 from feiqian.apps.central_client import as_option, client, config_option, do, key_option, new_key
 from feiqian.apps.configuration import read_secret, write_secret
-from feiqian.apps.control_text import proposal_text, report_text
+from feiqian.apps.control_text import proposal_text, report_text, station_text
 from feiqian.apps.founding import TOKEN_BYTES
 from feiqian.apps.output import Output, command
 from feiqian.central.control_documents import (
@@ -109,7 +109,7 @@ async def list_stations(output: Output, token_path: Path | None, config_path: Pa
     output.result(
         answer,
         f"{answer.channels} channels, {answer.tasks} messages on the air.",
-        *(f"{each.name}: seen at {each.seen_at_ms}" for each in answer.stations),
+        *map(station_text, answer.stations),
     )
 
 

@@ -27,6 +27,7 @@ from feiqian.apps.wallet_options import (
     unlocked,
     wallet_option,
 )
+from feiqian.apps.wallet_text import order_line
 from feiqian.crypto.suite_names import DEFAULT_SUITE, SUITE_NAMES
 from feiqian.money.amounts import format_amount
 from feiqian.money.limits import DEFAULT_TIER
@@ -131,6 +132,7 @@ async def sync(output: Output, folder: Path, pin: str | None) -> None:
         f"{report.settled} settled, {report.pending} pending,"
         f" {format_amount(report.loaded_minor)} loaded,"
         f" {format_amount(report.unverified_minor)} not verified yet",
+        *(f"Order {order_line(each)}" for each in report.judged),
         *report.problems,
     )
     if report.pending:

@@ -13,8 +13,6 @@ from feiqian.wallet.overdue import OverdueAction, OverdueJudgement
 from feiqian.wallet.status import ConnectionStatus, WalletStatus, status_of
 from feiqian.wallet.timekeeping import TimeStatus
 
-_HOUR_MS = 3_600_000
-
 
 @click.command()
 @wallet_option
@@ -83,9 +81,9 @@ def _synchronised(status: WalletStatus) -> str:
 
 def overdue_line(judgement: OverdueJudgement) -> str:
     """How long the wallet was offline, for people."""
-    preset = f"{judgement.preset_ms / _HOUR_MS:g} h"
+    preset = wallet_text.duration(judgement.preset_ms)
     if judgement.offline is None:
         return f"Offline for an unknown time ({judgement.reason}); overdue after {preset}"
-    least = judgement.offline.at_least_ms / _HOUR_MS
-    most = judgement.offline.at_most_ms / _HOUR_MS
-    return f"Offline for {least:.3f} to {most:.3f} h; overdue after {preset}: {judgement.reason}"
+    least = wallet_text.duration(judgement.offline.at_least_ms)
+    most = wallet_text.duration(judgement.offline.at_most_ms)
+    return f"Offline for {least} to {most}; overdue after {preset}: {judgement.reason}"

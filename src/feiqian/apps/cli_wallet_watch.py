@@ -21,6 +21,7 @@ from feiqian.apps.wallet_options import (
     unlocked,
     wallet_option,
 )
+from feiqian.apps.wallet_text import order_line
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link
 from feiqian.wallet.channel import held_channel
@@ -207,11 +208,7 @@ def _news(heard: Heard) -> News:
         kind=heard.kind.name.lower(),
         acknowledged=None if answered is None else answered.number,
         synchronised=heard.synchronised,
-        orders=tuple(
-            f"{each.number} {each.kind.name.lower()}: {each.outcome}"
-            + (f" ({each.text})" if each.text else "")
-            for each in heard.judged
-        ),
+        orders=tuple(order_line(each) for each in heard.judged),
         findings=() if answered is None else tuple(each.name.lower() for each in answered.findings),
         list_number=heard.list_number,
         problems=tuple(heard.problems),

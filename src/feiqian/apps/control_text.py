@@ -1,11 +1,13 @@
 """Control orders, proposals and reports in words."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from feiqian.central.control_documents import (
     ControlReport,
     OrderStanding,
     ProposalStanding,
+    StationStanding,
     WalletReport,
 )
 from feiqian.central.proposals import Decision
@@ -39,6 +41,14 @@ def _order_text(order: OrderStanding) -> Iterator[str]:
     for met in order.deliveries[:MAX_LINES]:
         way = f" by {met.way}" if met.way else ""
         yield f"            {met.wallet}: {met.state}{way}"
+
+
+def station_text(shown: StationStanding) -> str:
+    """A ground station in one line."""
+    if shown.seen_at_ms is None:
+        return f"{shown.name}: not seen yet"
+    seen = datetime.fromtimestamp(shown.seen_at_ms / 1000, UTC)
+    return f"{shown.name}: seen at {seen:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def report_text(shown: WalletReport) -> str:

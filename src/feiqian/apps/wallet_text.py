@@ -5,7 +5,11 @@ from datetime import UTC, datetime
 
 from feiqian.money.amounts import format_amount
 from feiqian.wallet.history import Entry
+from feiqian.wallet.orders import Judged
 from feiqian.wallet.wallet import Balance
+
+_SECOND_MS = 1_000
+_HOUR_MS = 3_600_000
 
 
 def balance_lines(balance: Balance) -> Iterator[str]:
@@ -30,6 +34,22 @@ def history_line(entry: Entry) -> str:
         f"{moment(entry.at_ms)}  {entry.kind:<10} {format_amount(entry.amount_minor):>12}"
         f"  {entry.standing:<8} {entry.counterparty} {entry.reference} {', '.join(told)}"
     )
+
+
+def order_line(judged: Judged) -> str:
+    """What was ordered, as it was said at the platform, and what the chip made of it."""
+    name = judged.kind.name.lower()
+    if judged.frozen is not None:
+        name = "freeze" if judged.frozen else "unfreeze"
+    notice = f" ({judged.text})" if judged.text else ""
+    return f"{judged.number} {name}: {judged.outcome}{notice}"
+
+
+def duration(length_ms: int) -> str:
+    """A duration in the unit that people would use: hours, or seconds below one."""
+    if abs(length_ms) < _HOUR_MS:
+        return f"{round(length_ms / _SECOND_MS, 1):g} s"
+    return f"{round(length_ms / _HOUR_MS, 3):g} h"
 
 
 def moment(at_ms: int) -> str:

@@ -19,6 +19,7 @@ from feiqian.wire.control import (
     CONTROL_ORDER,
     CONTROL_RECEIPT,
     ControlOrder,
+    FreezeParameter,
     ListParameter,
     NoticeParameter,
     OrderKind,
@@ -49,6 +50,8 @@ class Judged:
     outcome: Outcome
     text: str = ""
     """Of a notice."""
+    frozen: bool | None = None
+    """Of an order that freezes (True) or lifts a freeze (False)."""
 
 
 async def take_order(holder: Holder, compact: bytes) -> Judged | None:
@@ -204,7 +207,8 @@ async def _judge(holder: Holder, order: ControlOrder, raw: bytes) -> Judged | No
 def _judged(order: ControlOrder, outcome: Outcome) -> Judged:
     parameter = read_parameter(order)
     text = parameter.text if isinstance(parameter, NoticeParameter) else ""
-    return Judged(order.number, order.kind, outcome, text)
+    frozen = parameter.frozen if isinstance(parameter, FreezeParameter) else None
+    return Judged(order.number, order.kind, outcome, text, frozen)
 
 
 def _certainly_for_others(holder: Holder, order: ControlOrder) -> bool:

@@ -72,10 +72,10 @@ def judge_overdue(
     except Refusal:
         return _unknown(preset_ms, "the time lies before the last synchronisation")
     if offline.certainly_longer_than(preset_ms):
-        reason = "it has certainly been offline for longer than it may"
+        reason = "it has certainly been offline for longer than that"
         return OverdueJudgement(Standing.OVERDUE, preset_ms, offline, reason)
     doubt = "may have been" if offline.possibly_longer_than(preset_ms) else "has not been"
-    reason = f"it {doubt} offline for longer than it may"
+    reason = f"it {doubt} offline for longer than that"
     return OverdueJudgement(Standing.NOT_OVERDUE, preset_ms, offline, reason)
 
 

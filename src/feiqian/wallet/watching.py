@@ -125,6 +125,7 @@ class Watch:
             await self._tell_address(problems)
         judgement = self._judge()
         reporting = False
+        await self._judge_waiting(problems)
         await self._carry_out(problems)
         waiting = await orders.due(self.wallet.holder)
         if not connected and self.air is not None:
@@ -213,6 +214,13 @@ class Watch:
             [answered_ms + REPORT_PAUSE_MS, *(ms for ms in asked_ms if ms > answered_ms)]
         )
         return holder.around.now_ms() >= again_ms
+
+    async def _judge_waiting(self, problems: list[str]) -> None:
+        """Orders that the chip could not be asked about, or whose answer was lost with the power."""
+        try:
+            await orders.take_waiting(self.wallet.holder)
+        except Refusal as refusal:
+            problems.append(str(refusal))
 
     async def _carry_out(self, problems: list[str]) -> None:
         """A clock is corrected here and now; the rest is so, or is not yet."""
