@@ -26,16 +26,23 @@ class Power:
     after: bool = False
     """Fail after the step was done instead of before."""
     steps: int = 0
+    """Those begun, the one that failed included."""
+    gone: bool = False
+    """It has failed: whatever else runs beside fails at its next step."""
 
     def before(self) -> None:
         """A step begins."""
-        if self.steps == self.cut_at and not self.after:
-            raise PowerFailed
-        self.steps += 1
+        cut_now = self.steps == self.cut_at and not self.after
+        self.steps += not self.gone
+        self._fail_if(cut_now)
 
     def done(self) -> None:
         """A step has been done."""
-        if self.cut_at is not None and self.after and self.steps == self.cut_at + 1:
+        self._fail_if(self.cut_at is not None and self.after and self.steps == self.cut_at + 1)
+
+    def _fail_if(self, cut_now: bool) -> None:
+        self.gone = self.gone or cut_now
+        if self.gone:
             raise PowerFailed
 
 
