@@ -1,7 +1,6 @@
 """Moments by satellite, from a real gpsd."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,14 +12,10 @@ from feiqian.adapters.gpsd import MAX_LINE_BYTES
 from feiqian.adapters.oscillator import SystemOscillator
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.satellite.receiver import Sky, Talker
-from feiqian.testing.gpsd_process import gpsd_program, running_gpsd
+from feiqian.testing.gpsd_process import needs_gpsd, running_gpsd
 from feiqian.testing.receiver_feed import HOST, SOMEWHERE, ReceiverFeed
 
 WEEK_MS = 7 * 24 * 3_600_000
-needs_gpsd = pytest.mark.skipif(
-    gpsd_program() is None and os.environ.get("CI") != "true",
-    reason="gpsd is not installed: tools/install-system gpsd",
-)
 
 
 def next_week_ms() -> int:

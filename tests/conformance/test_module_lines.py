@@ -21,7 +21,7 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.satellite.constellation import Conditions, Constellation, Subscription
 from feiqian.satellite.simulator import Simulator
 from feiqian.satellite.terminal import Receiver, Terminal
-from feiqian.testing.gpsd_process import gpsd_program, running_gpsd
+from feiqian.testing.gpsd_process import needs_gpsd, running_gpsd
 from feiqian.testing.receiver_feed import HOST, SOMEWHERE
 from feiqian.testing.virtual_time import pass_time
 from feiqian.wire.rdss.bds2 import Bds2
@@ -32,11 +32,6 @@ from feiqian.wire.short_messages import MustWait, ShortMessage
 
 STATION, WALLET = "4000001", "4000002"
 PATIENCE_S = 60
-
-needs_gpsd = pytest.mark.skipif(
-    gpsd_program() is None and os.environ.get("CI") != "true",
-    reason="gpsd is not installed: tools/install-system gpsd",
-)
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """Every source of positions keeps the promise of its port: a real gpsd, real CAM bytes, a route."""
 
 import asyncio
-import os
 import socket
 import time
 from contextlib import asynccontextmanager
@@ -16,7 +15,7 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import PositionSource
 from feiqian.testing.cam_messages import cam_of
 from feiqian.testing.free_ports import HOST
-from feiqian.testing.gpsd_process import gpsd_program, running_gpsd
+from feiqian.testing.gpsd_process import needs_gpsd, running_gpsd
 from feiqian.testing.position_conformance import (
     LATITUDE_E7,
     LONGITUDE_E7,
@@ -27,10 +26,6 @@ from feiqian.timing.fixes import Place
 from feiqian.timing.moment import Moment
 from feiqian.wire.positions import Position, PositionSourceKind
 
-needs_gpsd = pytest.mark.skipif(
-    gpsd_program() is None and os.environ.get("CI") != "true",
-    reason="gpsd is not installed: tools/install-system gpsd",
-)
 PLACE = Place(LATITUDE_E7, LONGITUDE_E7, 5_000)
 STATION, OTHER_STATION = 4_711, 4_712
 

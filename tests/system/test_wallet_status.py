@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import sqlite3
 import time
@@ -17,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from feiqian.apps.cli import main
 from feiqian.testing.free_ports import HOST, free_ports
-from feiqian.testing.gpsd_process import gpsd_program, running_gpsd
+from feiqian.testing.gpsd_process import needs_gpsd, running_gpsd
 from feiqian.testing.receiver_feed import ReceiverFeed
 
 PIN = "4711"
@@ -115,10 +114,7 @@ def test_holders_own_rules_count(wallet: tuple[Path, str]):
 
 
 @pytest.mark.feature("W-02", "W-08")
-@pytest.mark.skipif(
-    gpsd_program() is None and os.environ.get("CI") != "true",
-    reason="gpsd is not installed: tools/install-system gpsd",
-)
+@needs_gpsd
 def test_an_offline_wallet_takes_the_time_from_a_receiver(wallet: tuple[Path, str]):
     """Without any network touched, a wallet that knows no time learns it from a real gpsd."""
     folder, _ = wallet

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from feiqian.testing.free_ports import HOST, free_ports
 
 START_TIMEOUT_S = 20.0
@@ -15,6 +17,13 @@ _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 def gpsd_program() -> str | None:
     """Where gpsd is; None when it is not installed."""
     return shutil.which("gpsd", path=_PATH)
+
+
+needs_gpsd = pytest.mark.skipif(
+    gpsd_program() is None and os.environ.get("CI") != "true",
+    reason="gpsd is not installed: tools/install-system gpsd",
+)
+"""Where it cannot be installed; a build server must have it."""
 
 
 @asynccontextmanager
