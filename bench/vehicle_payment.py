@@ -13,7 +13,7 @@ from bench.measure import percentile_ms, verification_rate
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Delivery, MessageBus
 from feiqian.protocol.service.facts import Located
-from feiqian.protocol.service.table import State
+from feiqian.protocol.service.states import State
 from feiqian.testing.service_world import MANAGEMENT, VEHICLE, ServiceWorld
 from feiqian.testing.virtual_time import pass_time
 from feiqian.wire.usage import ServiceClass

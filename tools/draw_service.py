@@ -4,7 +4,8 @@ import sys
 from textwrap import dedent
 
 from feiqian.protocol.service import table
-from feiqian.protocol.service.table import ENDS, TRANSITIONS, State
+from feiqian.protocol.service.states import ENDS, State
+from feiqian.protocol.service.table import TRANSITIONS
 from feiqian.wire.service import Member
 
 _TITLES = {

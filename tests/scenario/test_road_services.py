@@ -7,7 +7,7 @@ import pytest
 
 from feiqian.adapters.ocpp.central_system import CentralSystem, ChargePointSetup
 from feiqian.protocol.equipment import Equipment
-from feiqian.protocol.service.table import State
+from feiqian.protocol.service.states import State
 from feiqian.testing import virtual_time
 from feiqian.testing.charge_point import VERSIONS, Pipe, SimulatedChargePoint
 from feiqian.testing.equipment import Bay, Pump

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from feiqian.protocol.service.table import State
+from feiqian.protocol.service.states import State
 from feiqian.testing import virtual_time
 from feiqian.testing.city.city import City, CityFigures
 from feiqian.testing.city.grid_city import GridCity

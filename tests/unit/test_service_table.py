@@ -7,7 +7,8 @@ import pytest
 from feiqian.protocol.service.entity import EntityMachine
 from feiqian.protocol.service.management import ManagementMachine
 from feiqian.protocol.service.provider import ProviderMachine
-from feiqian.protocol.service.table import ENDS, TRANSITIONS, State, closed_event
+from feiqian.protocol.service.states import ENDS, State, closed_event
+from feiqian.protocol.service.table import TRANSITIONS
 from feiqian.protocol.service.vehicle import VehicleMachine
 from feiqian.wire.service import Ending, Member
 from feiqian.wire.service_kinds import KINDS

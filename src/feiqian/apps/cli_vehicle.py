@@ -28,7 +28,7 @@ from feiqian.crypto.suite_names import suite_named
 from feiqian.money.amounts import format_amount, parse_amount
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link, Transaction
-from feiqian.protocol.service.table import ENDS, State
+from feiqian.protocol.service.states import ENDS, State
 from feiqian.protocol.service.vehicle import VehicleService
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.in_vehicle import grants

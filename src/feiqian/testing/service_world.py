@@ -14,7 +14,7 @@ from feiqian.adapters.local_bus import LocalBus
 from feiqian.crypto.suites import PrivateKey
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Delivery, Link, MessageBus, Store
-from feiqian.protocol.service.table import ENDS, State
+from feiqian.protocol.service.states import ENDS, State
 from feiqian.testing.links import linked_pair
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.network import SeededEntropy, SimulatedNetwork, key_of

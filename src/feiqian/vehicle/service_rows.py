@@ -7,7 +7,7 @@ import msgspec
 from feiqian.crypto import cbor
 from feiqian.ports import Transaction
 from feiqian.protocol.service.machine import Service, ServiceMachine
-from feiqian.protocol.service.table import ENDS, Event, State
+from feiqian.protocol.service.states import ENDS, Event, State
 
 R = TypeVar("R", bound=Service)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from feiqian.adapters.clock import SystemClock, system_entropy
 from feiqian.adapters.local_bus import LocalBus
 from feiqian.crypto.suites import PrivateKey, Suite
-from feiqian.protocol.service.table import State
+from feiqian.protocol.service.states import State
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.trial_site import TrialSite
 from feiqian.vehicle.entity.entity import Entity

@@ -4,7 +4,7 @@ from feiqian.apps.demo.acts import Facts
 from feiqian.apps.demo.road import CHARGER, PROVIDER, drive_until, open_road
 from feiqian.apps.demo.stage import FIRST, SECOND, Stage
 from feiqian.money.amounts import format_amount
-from feiqian.protocol.service.table import ENDS, State
+from feiqian.protocol.service.states import ENDS, State
 from feiqian.vehicle.in_vehicle.client import Wish
 from feiqian.wallet.wallet import Wallet
 from feiqian.wire.usage import ServiceClass

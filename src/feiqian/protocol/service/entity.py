@@ -20,7 +20,7 @@ from feiqian.protocol.service.facts import (
 )
 from feiqian.protocol.service.fees import read_order, receipt_fields
 from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
-from feiqian.protocol.service.table import Event, State
+from feiqian.protocol.service.states import Event, State
 from feiqian.timing.moment import Moment
 from feiqian.wire.service import (
     FeeOrder,

@@ -16,7 +16,8 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import UnixMs
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.service.facts import Fact, Heard, TimePassed
-from feiqian.protocol.service.table import ENDS, Event, State, closed_event, next_state
+from feiqian.protocol.service.states import ENDS, Event, State, closed_event
+from feiqian.protocol.service.table import next_state
 from feiqian.timing.moment import Moment
 from feiqian.wire.payment import Detail
 from feiqian.wire.service import Member, RequestId, Said, ServiceClosed

@@ -18,7 +18,7 @@ from feiqian.protocol.service.facts import CancelAsked, Departed, Heard, Located
 from feiqian.protocol.service.fees import agree, check_proof, order_id_of, question_id_of
 from feiqian.protocol.service.grants import check_covers, read_authorisation, read_statement
 from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
-from feiqian.protocol.service.table import ENDS, Event, State
+from feiqian.protocol.service.states import ENDS, Event, State
 from feiqian.timing.moment import Moment
 from feiqian.wire.service import (
     FEE_RECEIPT,

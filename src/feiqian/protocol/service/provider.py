@@ -8,7 +8,7 @@ from feiqian.crypto.certificates import Name
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.service.facts import Heard
 from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
-from feiqian.protocol.service.table import Event
+from feiqian.protocol.service.states import Event
 from feiqian.timing.moment import Moment
 from feiqian.wire.service import (
     Member,

@@ -24,7 +24,7 @@ from feiqian.protocol.service.facts import (
 from feiqian.protocol.service.fees import order_id_of, read_order, receipt_fields
 from feiqian.protocol.service.grants import covers, read_authorisation, read_statement
 from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
-from feiqian.protocol.service.table import Event, State
+from feiqian.protocol.service.states import Event, State
 from feiqian.timing.moment import Moment
 from feiqian.wire.authorisation import Grant
 from feiqian.wire.service import (

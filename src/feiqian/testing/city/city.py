@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from feiqian.protocol.service.table import ENDS, State
+from feiqian.protocol.service.states import ENDS, State
 from feiqian.testing.city.receivers import Tunnel
 from feiqian.testing.city.stations import Station
 from feiqian.testing.city.town import PROVIDER, Customer, Town

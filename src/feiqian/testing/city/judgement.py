@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from feiqian.protocol.service.management import ManagementService
-from feiqian.protocol.service.table import State
+from feiqian.protocol.service.states import State
 from feiqian.testing.audit import auditor
 from feiqian.testing.city.city import City
 from feiqian.testing.city.visits import Visit

@@ -15,7 +15,7 @@ from feiqian.protocol.service.facts import (
     SiteStarted,
 )
 from feiqian.protocol.service.fees import read_order
-from feiqian.protocol.service.table import State
+from feiqian.protocol.service.states import State
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import post as posts
 from feiqian.vehicle import service_rows

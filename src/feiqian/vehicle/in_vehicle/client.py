@@ -23,7 +23,7 @@ from feiqian.protocol.service.facts import (
     Settlement,
 )
 from feiqian.protocol.service.fees import read_order
-from feiqian.protocol.service.table import State
+from feiqian.protocol.service.states import State
 from feiqian.protocol.service.vehicle import (
     VehicleMachine,
     VehicleService,

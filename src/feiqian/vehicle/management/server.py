@@ -18,7 +18,7 @@ from feiqian.protocol.service.management import (
     Pricing,
     new_management_service,
 )
-from feiqian.protocol.service.table import State
+from feiqian.protocol.service.states import State
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.management import members
