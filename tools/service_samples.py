@@ -12,7 +12,7 @@ from feiqian.crypto import cbor
 from feiqian.crypto.signed import SignedKind
 from feiqian.outcomes import Outcome
 from feiqian.timing.moment import Moment
-from feiqian.wire import service, visit
+from feiqian.wire import fees, presence, service, visit
 from feiqian.wire.positions import Position, PositionSourceKind
 from feiqian.wire.usage import FeeLine, MeterSlice, ServiceClass, Usage
 
@@ -35,7 +35,7 @@ _TARIFF = "charging-centre"
 
 
 def add_service_samples(to: "Samples") -> None:
-    """Every message of `wire.service`, and what a visitor says."""
+    """Every message of a service, and what a visitor says."""
     _requested(to)
     _served(to)
     _paid(to)
@@ -73,9 +73,9 @@ def _requested(to: "Samples") -> None:
 def _served(to: "Samples") -> None:
     gnss = PositionSourceKind.GNSS
     position = Position(MOMENT, 312_304_000, 1_214_737_000, 2_500, 0, None, gnss)
-    _say(to, service.POSITION, "payer", ("platform",), NOW_MS, position)
-    _say(to, service.QUESTION, "platform", ("payee",), ORDER_ID, MOMENT)
-    _say(to, service.ANSWER, "payee", ("platform",), ORDER_ID, True, MOMENT)
+    _say(to, presence.POSITION, "payer", ("platform",), NOW_MS, position)
+    _say(to, presence.QUESTION, "platform", ("payee",), ORDER_ID, MOMENT)
+    _say(to, presence.ANSWER, "payee", ("platform",), ORDER_ID, True, MOMENT)
     matched = ("car-1", "charger-1", ServiceClass.CHARGING, _TARIFF, 50_00, NOW_MS + HOUR_MS)
     _say(to, service.MATCHED, "platform", ("payer", "payee"), REQUEST_ID, *matched, MOMENT)
     _say(to, service.STARTED, "payee", ("platform",), REQUEST_ID, MOMENT)
@@ -99,13 +99,13 @@ def _paid(to: "Samples") -> None:
         NOW_MS + 24 * HOUR_MS,
         MOMENT,
     )
-    _say(to, service.FEE_ORDER, "platform", ("payer", "payee"), *order)
+    _say(to, fees.FEE_ORDER, "platform", ("payer", "payee"), *order)
     owed = (REQUEST_ID, ORDER_ID, Outcome.INSUFFICIENT_BALANCE)
-    _say(to, service.FEE_OWED, "payer", ("platform",), *owed)
+    _say(to, fees.FEE_OWED, "payer", ("platform",), *owed)
     receipt = (
         REQUEST_ID,
         ORDER_ID,
-        service.Side.PAYER,
+        fees.Side.PAYER,
         12_50,
         to.fingerprint("payee"),
         bytes(range(16)),
@@ -114,8 +114,8 @@ def _paid(to: "Samples") -> None:
         to.raw("confirmation"),
         to.raw("payee_certificate"),
     )
-    _say(to, service.FEE_RECEIPT, "payer", ("platform",), *receipt)
-    _say(to, service.RECONCILED, "payee", ("platform",), REQUEST_ID, ORDER_ID, Outcome.ACCEPTED)
+    _say(to, fees.FEE_RECEIPT, "payer", ("platform",), *receipt)
+    _say(to, fees.RECONCILED, "payee", ("platform",), REQUEST_ID, ORDER_ID, Outcome.ACCEPTED)
     closed = (REQUEST_ID, service.Ending.PAID, Outcome.ACCEPTED, "", 12_50, 1)
     _say(to, service.CLOSED, "platform", ("payer", "payee", "institution_b"), *closed)
 

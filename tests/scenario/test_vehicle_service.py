@@ -22,7 +22,8 @@ from feiqian.testing.service_world import (
 from feiqian.testing.virtual_time import pass_time
 from feiqian.vehicle import service_rows
 from feiqian.wire.authorisation import Grant
-from feiqian.wire.service import FEE_ORDER, OFFER, Ending, FeeOrder
+from feiqian.wire.fees import FEE_ORDER, FeeOrder
+from feiqian.wire.service import OFFER, Ending
 from feiqian.wire.usage import ServiceClass
 
 FIRST, SECOND = "parking-0", "parking-1"

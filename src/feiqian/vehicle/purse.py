@@ -11,7 +11,7 @@ from feiqian.ports import Link
 from feiqian.protocol.service.facts import Settlement
 from feiqian.timing.moment import Moment
 from feiqian.wire.authorisation import Grant
-from feiqian.wire.service import FeeOrder
+from feiqian.wire.fees import FeeOrder
 
 
 class Purse(Protocol):

@@ -14,7 +14,7 @@ from feiqian.wallet.fees import FeeRecord
 from feiqian.wallet.session_rows import Verification
 from feiqian.wallet.wallet import Wallet
 from feiqian.wire.authorisation import ENTITY_STATEMENT, Grant
-from feiqian.wire.service import FeeOrder, Side
+from feiqian.wire.fees import FeeOrder, Side
 
 
 @dataclass(frozen=True, slots=True)

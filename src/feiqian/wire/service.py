@@ -15,14 +15,12 @@ from msgspec import Meta, Struct
 from feiqian.crypto.certificates import MAX_CERTIFICATE_BYTES, Name, PublicKey, UnixMs
 from feiqian.crypto.signed import SignedKind
 from feiqian.money.amounts import AmountMinor, AmountOrZeroMinor
-from feiqian.money.identifiers import Fingerprint, Identifier
+from feiqian.money.identifiers import Identifier
 from feiqian.outcomes import Outcome
 from feiqian.timing.moment import Moment
-from feiqian.wire.authorisation import OrderId, RawAuthorisation, RawEntityStatement
-from feiqian.wire.items import MAX_ITEMS
-from feiqian.wire.payment import MAX_CONFIRMATION_BYTES, Detail
-from feiqian.wire.positions import Position
-from feiqian.wire.usage import FeeLines, ServiceClass, Usage
+from feiqian.wire.authorisation import RawAuthorisation, RawEntityStatement
+from feiqian.wire.payment import Detail
+from feiqian.wire.usage import ServiceClass, Usage
 
 MAX_MEMBERSHIP_BYTES = 256
 MAX_SHORT_BYTES = 512
@@ -32,8 +30,6 @@ MAX_REQUEST_BYTES = 1_024
 MAX_AUTHORISED_BYTES = 2_560
 MAX_MATCHED_BYTES = 1_024
 MAX_ENDED_BYTES = 8_192
-MAX_ORDER_BYTES = 2_560
-MAX_RECEIPT_MESSAGE_BYTES = 2_560
 MAX_CLOSED_BYTES = 1_024
 
 MAX_RECIPIENTS = 3
@@ -72,13 +68,6 @@ class Ending(StrEnum):
     """The two receipts do not agree."""
     REFUSED = "refused"
     """For the reason given."""
-
-
-class Side(StrEnum):
-    """Whose receipt it is."""
-
-    PAYER = "payer"
-    PAYEE = "payee"
 
 
 class Membership(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -153,30 +142,7 @@ class ServiceAuthorised(Said, frozen=True):
     """Of the chip."""
 
 
-# Position and match ------------------------------------------------------------------------------
-class PositionReport(Said, frozen=True):
-    """Vehicle -> management: where I am (V-03). Not acknowledged: the next one replaces it."""
-
-    sequence: Annotated[int, Meta(ge=1, le=2**53 - 1)]
-    """Grows with every report of this vehicle."""
-    position: Position
-
-
-class PresenceQuestion(Said, frozen=True):
-    """Management -> entity: say whether somebody stands at you, with a plug in, now."""
-
-    question_id: RequestId
-    moment: Moment
-
-
-class PresenceAnswer(Said, frozen=True):
-    """Entity -> management."""
-
-    question_id: RequestId
-    occupied: bool
-    moment: Moment
-
-
+# Match -------------------------------------------------------------------------------------------
 class Matched(Said, frozen=True):
     """Management -> vehicle and entity: this vehicle stands at this entity; serve it (V-04)."""
 
@@ -224,58 +190,6 @@ class ServiceCancelled(Said, frozen=True):
     detail: Detail
 
 
-# Fee ---------------------------------------------------------------------------------------------
-class FeeOrder(Said, frozen=True):
-    """Management -> vehicle and entity: what is to be paid, once, for this order id (V-05)."""
-
-    request_id: RequestId
-    order_id: OrderId
-    vehicle: Name
-    entity: Name
-    amount_minor: AmountMinor
-    lines: FeeLines
-    statement: RawEntityStatement
-    """Of the entity: the vehicle's chip checks it, also under a standing authorisation."""
-    expires_at_ms: UnixMs
-    moment: Moment
-
-
-class FeeOwed(Said, frozen=True):
-    """Vehicle -> management: I cannot pay this order now (V-10)."""
-
-    request_id: RequestId
-    order_id: OrderId
-    outcome: Outcome
-
-
-class FeeReceipt(Said, frozen=True):
-    """Vehicle or entity -> management: this order was paid; here is the proof I hold (V-11)."""
-
-    request_id: RequestId
-    order_id: OrderId
-    side: Side
-    amount_minor: AmountMinor
-    payee: Fingerprint
-    """Of the wallet that was paid."""
-    nonce: Annotated[bytes, Meta(min_length=16, max_length=16)]
-    """Of the payment session."""
-    transfers: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
-    offline: bool
-    """The proof is the receipt of the payee's chip; else the confirmation of its manager."""
-    proof: Annotated[bytes, Meta(max_length=MAX_CONFIRMATION_BYTES)]
-    certificate: Annotated[bytes, Meta(max_length=MAX_CERTIFICATE_BYTES)]
-    """Of the payee's chip, under which the proof is verified."""
-
-
-class FeeReconciled(Said, frozen=True):
-    """Entity -> management: what the issuers said of an order that was paid offline."""
-
-    request_id: RequestId
-    order_id: OrderId
-    outcome: Outcome
-    """Accepted, or why it is anomalous."""
-
-
 class ServiceClosed(Said, frozen=True):
     """Management -> all it concerns: how it ended here. A later one replaces an earlier one."""
 
@@ -294,16 +208,9 @@ REQUEST = SignedKind(b"feiqian/service-request", ServiceRequest, MAX_REQUEST_BYT
 OFFER = SignedKind(b"feiqian/service-offer", ServiceOffer, MAX_OFFER_BYTES)
 DECLINED = SignedKind(b"feiqian/service-declined", RequestDeclined, MAX_CLOSED_BYTES)
 AUTHORISED = SignedKind(b"feiqian/service-authorised", ServiceAuthorised, MAX_AUTHORISED_BYTES)
-POSITION = SignedKind(b"feiqian/position-report", PositionReport, MAX_SHORT_BYTES)
-QUESTION = SignedKind(b"feiqian/presence-question", PresenceQuestion, MAX_SHORT_BYTES)
-ANSWER = SignedKind(b"feiqian/presence-answer", PresenceAnswer, MAX_SHORT_BYTES)
 MATCHED = SignedKind(b"feiqian/service-matched", Matched, MAX_MATCHED_BYTES)
 STARTED = SignedKind(b"feiqian/service-started", ServiceStarted, MAX_SHORT_BYTES)
 STOP = SignedKind(b"feiqian/service-stop", ServiceStop, MAX_SHORT_BYTES)
 ENDED = SignedKind(b"feiqian/service-ended", ServiceEnded, MAX_ENDED_BYTES)
 CANCELLED = SignedKind(b"feiqian/service-cancelled", ServiceCancelled, MAX_CLOSED_BYTES)
-FEE_ORDER = SignedKind(b"feiqian/fee-order", FeeOrder, MAX_ORDER_BYTES)
-FEE_OWED = SignedKind(b"feiqian/fee-owed", FeeOwed, MAX_SHORT_BYTES)
-FEE_RECEIPT = SignedKind(b"feiqian/fee-receipt", FeeReceipt, MAX_RECEIPT_MESSAGE_BYTES)
-RECONCILED = SignedKind(b"feiqian/fee-reconciled", FeeReconciled, MAX_SHORT_BYTES)
 CLOSED = SignedKind(b"feiqian/service-closed", ServiceClosed, MAX_CLOSED_BYTES)

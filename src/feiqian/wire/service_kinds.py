@@ -1,27 +1,21 @@
 """Under which kind the bus carries each message of a service, and which are never acknowledged."""
 
 from feiqian.crypto.signed import SignedKind
+from feiqian.wire.fees import FEE_ORDER, FEE_OWED, FEE_RECEIPT, RECONCILED
+from feiqian.wire.presence import ANSWER, POSITION, QUESTION, PositionReport
 from feiqian.wire.service import (
     ACKNOWLEDGED,
-    ANSWER,
     AUTHORISED,
     CANCELLED,
     CLOSED,
     DECLINED,
     ENDED,
-    FEE_ORDER,
-    FEE_OWED,
-    FEE_RECEIPT,
     MATCHED,
     OFFER,
-    POSITION,
-    QUESTION,
-    RECONCILED,
     REQUEST,
     STARTED,
     STOP,
     Acknowledged,
-    PositionReport,
     Said,
 )
 

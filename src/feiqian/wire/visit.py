@@ -13,8 +13,9 @@ from msgspec import Meta, Struct
 
 from feiqian.outcomes import Outcome
 from feiqian.wire.envelope import message
+from feiqian.wire.fees import MAX_ORDER_BYTES
 from feiqian.wire.payment import Detail
-from feiqian.wire.service import MAX_ENDED_BYTES, MAX_ORDER_BYTES
+from feiqian.wire.service import MAX_ENDED_BYTES
 
 MAX_CARRIED = 6
 MAX_FRAME_CONTENT = 60_000

@@ -22,10 +22,8 @@ from feiqian.protocol.service.fees import read_order, receipt_fields
 from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
 from feiqian.protocol.service.states import Event, State
 from feiqian.timing.moment import Moment
+from feiqian.wire.fees import FeeOrder, FeeReceipt, FeeReconciled
 from feiqian.wire.service import (
-    FeeOrder,
-    FeeReceipt,
-    FeeReconciled,
     Matched,
     Member,
     ServiceCancelled,

@@ -7,7 +7,8 @@ the bytes that were signed, because some are shown to others later.
 from dataclasses import dataclass
 
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.wire.service import Said, Side
+from feiqian.wire.fees import Side
+from feiqian.wire.service import Said
 from feiqian.wire.usage import Usage
 
 

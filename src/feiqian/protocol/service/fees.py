@@ -12,8 +12,8 @@ from feiqian.crypto.suites import Suite
 from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.service.facts import Settlement
+from feiqian.wire.fees import FEE_ORDER, FeeOrder, FeeReceipt
 from feiqian.wire.payment import CONFIRMATION, RECEIPT
-from feiqian.wire.service import FEE_ORDER, FeeOrder, FeeReceipt
 
 _ORDER_ID = b"feiqian/fee-order-id\x00"
 _QUESTION_ID = b"feiqian/presence-question-id\x00"

@@ -20,18 +20,13 @@ from feiqian.protocol.service.grants import check_covers, read_authorisation, re
 from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
 from feiqian.protocol.service.states import ENDS, Event, State
 from feiqian.timing.moment import Moment
+from feiqian.wire.fees import FEE_RECEIPT, FeeOrder, FeeOwed, FeeReceipt, FeeReconciled, Side
+from feiqian.wire.presence import PresenceAnswer, PresenceQuestion
 from feiqian.wire.service import (
-    FEE_RECEIPT,
     OFFER,
     Ending,
-    FeeOrder,
-    FeeOwed,
-    FeeReceipt,
-    FeeReconciled,
     Matched,
     Member,
-    PresenceAnswer,
-    PresenceQuestion,
     ServiceAuthorised,
     ServiceCancelled,
     ServiceClosed,
@@ -39,7 +34,6 @@ from feiqian.wire.service import (
     ServiceOffer,
     ServiceStarted,
     ServiceStop,
-    Side,
 )
 from feiqian.wire.usage import Fee, ServiceClass, Usage, check_usage
 

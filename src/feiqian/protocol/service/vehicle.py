@@ -27,10 +27,8 @@ from feiqian.protocol.service.machine import Service, ServiceMachine, require_se
 from feiqian.protocol.service.states import Event, State
 from feiqian.timing.moment import Moment
 from feiqian.wire.authorisation import Grant
+from feiqian.wire.fees import FeeOrder, FeeOwed, FeeReceipt
 from feiqian.wire.service import (
-    FeeOrder,
-    FeeOwed,
-    FeeReceipt,
     Matched,
     Member,
     RequestDeclined,

@@ -24,15 +24,9 @@ from feiqian.vehicle.party import Office, Party, Patience
 from feiqian.vehicle.post import Letter
 from feiqian.vehicle.purse import Purse
 from feiqian.wire.envelope import decode_message, encode_message
-from feiqian.wire.service import (
-    FEE_ORDER,
-    FeeOrder,
-    Matched,
-    PresenceAnswer,
-    PresenceQuestion,
-    Said,
-    ServiceStop,
-)
+from feiqian.wire.fees import FEE_ORDER, FeeOrder
+from feiqian.wire.presence import PresenceAnswer, PresenceQuestion
+from feiqian.wire.service import Matched, Said, ServiceStop
 from feiqian.wire.service_kinds import KIND_OF
 from feiqian.wire.usage import Usage
 from feiqian.wire.visit import MAX_CARRIED, CarriedMessage, Visit, Visited

@@ -39,7 +39,8 @@ from feiqian.vehicle.purse import Purse
 from feiqian.wire.authorisation import AUTHORISATION, Grant
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.positions import Position
-from feiqian.wire.service import Matched, PositionReport, Said
+from feiqian.wire.presence import PositionReport
+from feiqian.wire.service import Matched, Said
 from feiqian.wire.service_kinds import KIND_OF, KINDS
 from feiqian.wire.usage import ServiceClass
 from feiqian.wire.visit import CarriedMessage, Visit, Visited

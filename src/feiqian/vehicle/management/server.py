@@ -30,14 +30,8 @@ from feiqian.vehicle.matching.tracker import Tracker
 from feiqian.vehicle.party import Office, Party, Patience
 from feiqian.vehicle.post import Letter
 from feiqian.vehicle.service_rows import LogLine
-from feiqian.wire.service import (
-    Member,
-    PositionReport,
-    PresenceAnswer,
-    Said,
-    ServiceAuthorised,
-    ServiceCancelled,
-)
+from feiqian.wire.presence import PositionReport, PresenceAnswer
+from feiqian.wire.service import Member, Said, ServiceAuthorised, ServiceCancelled
 
 _TRACKED = frozenset({State.TRACKING, State.ASKING, State.MATCHED, State.SERVING})
 _MATCHED = frozenset({State.MATCHED, State.SERVING})
