@@ -22,12 +22,28 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.money.double_spending import empty_list
 from feiqian.money.transfer import Acceptor, parse_transfer
 from feiqian.outcomes import Outcome
-from feiqian.protocol.chain import Chain
-from feiqian.protocol.effects import Approve, Effect, Finish, Keep, PerformOnChip, Probe, Send
-from feiqian.protocol.facts import Approved, ChipAnswered, Fact, Kept, Probed, Received, Started
-from feiqian.protocol.machine import PaymentMachine
-from feiqian.protocol.payee import PayeeMachine, PayeeSetup
-from feiqian.protocol.payer import PayerMachine, PayerSetup
+from feiqian.protocol.payment.chain import Chain
+from feiqian.protocol.payment.effects import (
+    Approve,
+    Effect,
+    Finish,
+    Keep,
+    PerformOnChip,
+    Probe,
+    Send,
+)
+from feiqian.protocol.payment.facts import (
+    Approved,
+    ChipAnswered,
+    Fact,
+    Kept,
+    Probed,
+    Received,
+    Started,
+)
+from feiqian.protocol.payment.machine import PaymentMachine
+from feiqian.protocol.payment.payee import PayeeMachine, PayeeSetup
+from feiqian.protocol.payment.payer import PayerMachine, PayerSetup
 from feiqian.testing.chips import personalise
 from feiqian.testing.keys import NOW_MS, TrustWorld
 from feiqian.timing.moment import Moment

@@ -3,19 +3,24 @@
 import sys
 from textwrap import dedent
 
-from feiqian.protocol import payment
-from feiqian.protocol.payment import ENDS, TRANSITIONS, Role, State
+from feiqian.protocol.payment import table
+from feiqian.protocol.payment.states import (
+    ENDS,
+    Role,
+    State,
+)
+from feiqian.protocol.payment.table import TRANSITIONS
 
 _TITLES = {Role.PAYER: "The payer", Role.PAYEE: "The payee"}
 
 
 def page() -> str:
     """The whole document."""
-    constitution = dedent(payment.__doc__ or "").strip()
+    constitution = dedent(table.__doc__ or "").strip()
     charts = "\n".join(f"## {_TITLES[role]}\n\n{chart(role)}" for role in Role)
     return (
         "# The payment session\n\n"
-        "Drawn from the table in `src/feiqian/protocol/payment.py`"
+        "Drawn from the table in `src/feiqian/protocol/payment/table.py`"
         " by `make docs`; edit the table.\n\n"
         f"{constitution}\n\n{charts}"
     )

@@ -16,7 +16,7 @@ from msgspec import Struct
 from feiqian.chip.commands import Command
 from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
 from feiqian.ports import Clock, Courier, Link
-from feiqian.protocol.effects import (
+from feiqian.protocol.payment.effects import (
     Approve,
     AskServer,
     Effect,
@@ -24,11 +24,10 @@ from feiqian.protocol.effects import (
     Keep,
     PerformOnChip,
     Probe,
-    Record,
     Send,
     SetTimer,
 )
-from feiqian.protocol.facts import (
+from feiqian.protocol.payment.facts import (
     Approved,
     Cancelled,
     ChipAnswered,
@@ -43,6 +42,7 @@ from feiqian.protocol.facts import (
     Started,
     TimerExpired,
 )
+from feiqian.protocol.payment.records import Record
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import encode_message
 

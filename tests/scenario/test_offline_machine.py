@@ -12,19 +12,16 @@ from feiqian.money.double_spending import Changes, Offender, empty_list, pack_en
 from feiqian.money.offline_policy import DAY_MS, MAX_CURRENCY_AGE_MS
 from feiqian.money.transfer import Acceptor
 from feiqian.outcomes import UNDECIDED, Outcome
-from feiqian.protocol.effects import (
+from feiqian.protocol.payment.effects import (
     AskServer,
     Effect,
     Finish,
-    HandoverTaken,
-    JudgementMade,
     Keep,
     PerformOnChip,
     Probe,
     Send,
-    SessionRefused,
 )
-from feiqian.protocol.facts import (
+from feiqian.protocol.payment.facts import (
     ChipAnswered,
     Fact,
     Kept,
@@ -33,18 +30,29 @@ from feiqian.protocol.facts import (
     ServerAnswered,
     Started,
 )
-from feiqian.protocol.machine import PaymentMachine
-from feiqian.protocol.payee import PayeeMachine
-from feiqian.protocol.payer import PayerMachine
-from feiqian.protocol.payment import ENDS, MAILBOX_PATH, TRANSITIONS, Event, Role, State
-from feiqian.protocol.verification import VERIFICATIONS_PATH, Judgement, Soundness
+from feiqian.protocol.payment.machine import PaymentMachine
+from feiqian.protocol.payment.payee import PayeeMachine
+from feiqian.protocol.payment.payer import PayerMachine
+from feiqian.protocol.payment.records import (
+    HandoverTaken,
+    JudgementMade,
+    SessionRefused,
+)
+from feiqian.protocol.payment.states import (
+    ENDS,
+    Event,
+    Role,
+    State,
+)
+from feiqian.protocol.payment.table import TRANSITIONS
+from feiqian.protocol.payment.verification import Judgement, Soundness
 from feiqian.testing.keys import NOW_MS
 from feiqian.testing.payment_bench import AMOUNT_MINOR, EARLIER_NONCE, NONCE, NOW, PaymentBench
 from feiqian.timing.moment import Moment
 from feiqian.wire.double_spending import HeldList, state_of
 from feiqian.wire.envelope import encode_message
-from feiqian.wire.payment import MailboxAnswer, PaymentReceipt, Refused
-from feiqian.wire.verification import VerificationResult, VerifiedItem
+from feiqian.wire.payment import MAILBOX_PATH, MailboxAnswer, PaymentReceipt, Refused
+from feiqian.wire.verification import VERIFICATIONS_PATH, VerificationResult, VerifiedItem
 from tests.scenario import test_payment_machine as online
 from tests.scenario.test_payment_machine import (
     KEPT,

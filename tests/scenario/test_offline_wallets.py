@@ -10,7 +10,7 @@ from feiqian.money.limits import ANONYMOUS_TIER, limits_of
 from feiqian.money.offline_policy import DAY_MS
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Row, Transaction
-from feiqian.protocol.effects import Finish
+from feiqian.protocol.payment.effects import Finish
 from feiqian.testing.audit.auditor import audit
 from feiqian.testing.links import Faults, linked_pair
 from feiqian.testing.network import SimulatedNetwork, url_of

@@ -15,8 +15,15 @@ from feiqian.chip.commands import (
     TransfersAnswer,
 )
 from feiqian.outcomes import UNDECIDED, LocalProtocolError, Outcome, Refusal
-from feiqian.protocol.effects import AskServer, Effect, Finish, Keep, PerformOnChip, Send
-from feiqian.protocol.facts import (
+from feiqian.protocol.payment.effects import (
+    AskServer,
+    Effect,
+    Finish,
+    Keep,
+    PerformOnChip,
+    Send,
+)
+from feiqian.protocol.payment.facts import (
     Approved,
     Cancelled,
     ChipAnswered,
@@ -30,9 +37,15 @@ from feiqian.protocol.facts import (
     Started,
     TimerExpired,
 )
-from feiqian.protocol.machine import PaymentMachine
-from feiqian.protocol.payer import PayerMachine
-from feiqian.protocol.payment import ENDS, TRANSITIONS, Event, Role, State
+from feiqian.protocol.payment.machine import PaymentMachine
+from feiqian.protocol.payment.payer import PayerMachine
+from feiqian.protocol.payment.states import (
+    ENDS,
+    Event,
+    Role,
+    State,
+)
+from feiqian.protocol.payment.table import TRANSITIONS
 from feiqian.testing.keys import TrustWorld
 from feiqian.testing.payment_bench import AMOUNT_MINOR, EARLIER_NONCE, NONCE, NOW, PaymentBench
 from feiqian.wire.envelope import encode_message

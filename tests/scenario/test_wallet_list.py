@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.verification import ConnectionRule
+from feiqian.protocol.payment.verification import ConnectionRule
 from feiqian.testing.network import SimulatedNetwork, url_of
 from feiqian.testing.wallets import Device
 from feiqian.wallet.connection import is_connected

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.effects import Finish
+from feiqian.protocol.payment.effects import Finish
 from feiqian.testing.links import Faults, linked_pair
 from feiqian.testing.network import SimulatedNetwork
 from feiqian.testing.wallets import Device, total_minor

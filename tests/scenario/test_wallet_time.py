@@ -8,8 +8,8 @@ import pytest
 from feiqian.money.offline_policy import DAY_MS
 from feiqian.money.transfer import parse_transfer
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.effects import Finish
-from feiqian.protocol.verification import ConnectionRule
+from feiqian.protocol.payment.effects import Finish
+from feiqian.protocol.payment.verification import ConnectionRule
 from feiqian.testing.links import linked_pair
 from feiqian.testing.network import RoutingCourier, SimulatedNetwork
 from feiqian.testing.timed_devices import TimedDevice

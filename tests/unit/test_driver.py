@@ -8,7 +8,7 @@ from feiqian.chip.commands import Command, GetStatus
 from feiqian.driver import Driver, NoLink, Surroundings
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link
-from feiqian.protocol.effects import (
+from feiqian.protocol.payment.effects import (
     Approve,
     AskServer,
     Effect,
@@ -18,7 +18,7 @@ from feiqian.protocol.effects import (
     Send,
     SetTimer,
 )
-from feiqian.protocol.facts import (
+from feiqian.protocol.payment.facts import (
     Cancelled,
     ChipFailed,
     Fact,

@@ -12,7 +12,7 @@ from feiqian.money.offline_policy import MAX_CURRENCY_AGE_MS
 from feiqian.money.piece import MAX_HOPS
 from feiqian.money.transfer import Acceptor, Transfer, sign_transfer
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.chain import Chain
+from feiqian.protocol.payment.chain import Chain
 from feiqian.testing.keys import NOW_MS, TrustWorld
 from feiqian.timing.moment import Moment
 from feiqian.wallet.selection import select, select_offline

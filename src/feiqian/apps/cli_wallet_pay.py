@@ -27,7 +27,7 @@ from feiqian.apps.wallet_options import (
 from feiqian.money.amounts import format_amount
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
 from feiqian.ports import Link
-from feiqian.protocol.effects import Finish
+from feiqian.protocol.payment.effects import Finish
 from feiqian.wallet.payments import Intake
 
 BY_IDENTIFIER, OFFLINE = "identifier", "offline"

@@ -28,7 +28,7 @@ from feiqian.crypto.certificates import InstitutionCode
 from feiqian.crypto.suite_names import suite_named
 from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.verification import CONNECTION_RULE
+from feiqian.protocol.payment.verification import CONNECTION_RULE
 from feiqian.timing.discipline import DEFAULT_DRIFT_PPM, MAX_DRIFT_PPM
 from feiqian.wallet import opening
 from feiqian.wallet.holder import Surroundings

@@ -15,8 +15,6 @@ from feiqian.wire.request_envelope import ANSWER, MAX_BODY_BYTES
 
 S = TypeVar("S", bound=Struct)
 
-REQUESTS_PATH = "/v1/requests"
-
 
 def read_answer(
     trust: TrustStore, institution: str, raw: bytes, request_id: bytes, shape: type[S]

@@ -22,7 +22,7 @@ from feiqian.money.offline_policy import LIST_SHARES, ceiling_with_list, check_h
 from feiqian.money.piece import MAX_HOPS, hands_of, issued_output, walk
 from feiqian.money.transfer import Acceptor, SignedTransfer, parse_transfer
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.chain import Chain
+from feiqian.protocol.payment.chain import Chain
 from feiqian.testing.chips import PIN, RemovableChip
 from feiqian.testing.memories import PowerCutError, TornMemory
 from feiqian.testing.network import SeededEntropy, SimulatedNetwork

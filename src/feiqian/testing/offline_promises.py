@@ -12,7 +12,7 @@ from feiqian.crypto.trust import TrustStore
 from feiqian.money.limits import ANONYMOUS_TIER
 from feiqian.money.piece import issued_output, walk
 from feiqian.ports import Row, Value
-from feiqian.protocol.chain import Chain
+from feiqian.protocol.payment.chain import Chain
 from feiqian.testing.audit.auditor import audit
 from feiqian.testing.network_evidence import PLATFORM, evidence_of
 from feiqian.testing.offline_world import CODES, OPENING_MINOR, Handed, OfflineWorld

@@ -14,17 +14,25 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.money.currency import SignedCurrency
 from feiqian.money.transfer import Acceptor, SignedTransfer, Transfer, parse_transfer, sign_transfer
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.chain import Chain
-from feiqian.protocol.checks import paying_transfers
-from feiqian.protocol.effects import (
+from feiqian.protocol.payment.chain import Chain
+from feiqian.protocol.payment.checks import paying_transfers
+from feiqian.protocol.payment.payee import (
+    EarlierSession,
+    PayeeMachine,
+    PayeeSetup,
+)
+from feiqian.protocol.payment.payer import (
+    PayerMachine,
+    PayerPast,
+    PayerSetup,
+)
+from feiqian.protocol.payment.records import (
     HandoverTaken,
     PaymentIntended,
     PaymentSigned,
     RequestTaken,
 )
-from feiqian.protocol.payee import EarlierSession, PayeeMachine, PayeeSetup
-from feiqian.protocol.payer import PayerMachine, PayerPast, PayerSetup
-from feiqian.protocol.verification import Judgement
+from feiqian.protocol.payment.verification import Judgement
 from feiqian.testing.keys import NOW_MS, Party, TrustWorld
 from feiqian.timing.moment import Moment
 from feiqian.wire.double_spending import HeldList

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from feiqian.chip.session import ChipSession
-from feiqian.protocol.chain import Chain
+from feiqian.protocol.payment.chain import Chain
 from feiqian.testing.chips import PIN
 from feiqian.testing.network import SeededEntropy
 from feiqian.testing.pockets import Pocket, chip_seed

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Self
 
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.effects import Finish
+from feiqian.protocol.payment.effects import Finish
 from feiqian.testing.links import Faults, MemoryLink, linked_pair
 from feiqian.testing.power import (
     Power,

@@ -8,7 +8,7 @@ import asyncio
 
 from feiqian.outcomes import UNDECIDED, Outcome, Refusal
 from feiqian.ports import Library
-from feiqian.protocol.verification import CONNECTION_RULE, ConnectionRule
+from feiqian.protocol.payment.verification import CONNECTION_RULE, ConnectionRule
 from feiqian.wire.double_spending import LIST_PATH, DocumentKind, document_name
 
 

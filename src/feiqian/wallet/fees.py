@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from feiqian.money.transfer import SignedTransfer
 from feiqian.outcomes import UNDECIDED, Outcome, Refusal
 from feiqian.ports import Link, Row, Transaction
-from feiqian.protocol.checks import paying_transfers
-from feiqian.protocol.effects import Finish
-from feiqian.protocol.payer import FeeTerms, PayerPast
-from feiqian.protocol.payment import Role
+from feiqian.protocol.payment.checks import paying_transfers
+from feiqian.protocol.payment.effects import Finish
+from feiqian.protocol.payment.payer import FeeTerms, PayerPast
+from feiqian.protocol.payment.states import Role
 from feiqian.wallet.payments import Intake, Payments
 from feiqian.wallet.reconciliation import Reconciliation
 from feiqian.wallet.session_rows import (

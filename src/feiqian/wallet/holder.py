@@ -11,12 +11,12 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import SignedCertificate
 from feiqian.crypto.trust import TrustStore
 from feiqian.ports import Clock, Courier, Entropy, Library, Store
-from feiqian.protocol.answers import REQUESTS_PATH, read_answer
-from feiqian.protocol.chain import Chain
+from feiqian.protocol.answers import read_answer
+from feiqian.protocol.payment.chain import Chain
 from feiqian.wallet import holdings
 from feiqian.wallet.rules import WALLET_RULES, WalletRules
 from feiqian.wallet.sessions import Journal
-from feiqian.wire.request_envelope import Action, Request
+from feiqian.wire.request_envelope import REQUESTS_PATH, Action, Request
 
 S = TypeVar("S", bound=Struct)
 

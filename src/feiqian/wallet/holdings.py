@@ -14,7 +14,7 @@ from feiqian.money.currency import SignedCurrency, parse_currency
 from feiqian.money.transfer import parse_transfer
 from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.protocol.chain import Chain
+from feiqian.protocol.payment.chain import Chain
 from feiqian.wire.items import PaymentItem
 
 MAX_CHAIN_BYTES = 16_384

@@ -6,7 +6,7 @@ full wallet or a lost answer left behind is found again by number alone, and no 
 
 from feiqian.crypto.cbor import VERSION
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.checks import check_issued
+from feiqian.protocol.payment.checks import check_issued
 from feiqian.wallet import holdings
 from feiqian.wallet.holder import Holder
 from feiqian.wire.request_envelope import MAX_LISTED, Action

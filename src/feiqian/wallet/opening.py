@@ -12,10 +12,11 @@ from feiqian.crypto.certificates import SignedCertificate
 from feiqian.money.limits import limits_of
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.protocol.answers import REQUESTS_PATH, read_answer
+from feiqian.protocol.answers import read_answer
 from feiqian.wallet.holder import KEY_BYTES, Holder, Surroundings
 from feiqian.wire.request_envelope import (
     NEW_WALLET,
+    REQUESTS_PATH,
     WALLET_REQUEST,
     Action,
     Request,

@@ -15,12 +15,22 @@ from feiqian.money.offline_policy import ceiling_with_back_end, ceiling_with_lis
 from feiqian.money.transfer import Acceptor
 from feiqian.outcomes import UNDECIDED, Outcome, Refusal
 from feiqian.ports import Link
-from feiqian.protocol.chain import Chain, Chooser
-from feiqian.protocol.checks import check_request, payer_of
-from feiqian.protocol.effects import Finish, HandoverTaken, Record, RequestTaken
-from feiqian.protocol.machine import PaymentMachine
-from feiqian.protocol.payee import PayeeMachine, PayeeSetup
-from feiqian.protocol.payer import FeeTerms, PayerMachine, PayerPast, PayerSetup
+from feiqian.protocol.payment.chain import Chain, Chooser
+from feiqian.protocol.payment.checks import check_request, payer_of
+from feiqian.protocol.payment.effects import Finish
+from feiqian.protocol.payment.machine import PaymentMachine
+from feiqian.protocol.payment.payee import PayeeMachine, PayeeSetup
+from feiqian.protocol.payment.payer import (
+    FeeTerms,
+    PayerMachine,
+    PayerPast,
+    PayerSetup,
+)
+from feiqian.protocol.payment.records import (
+    HandoverTaken,
+    Record,
+    RequestTaken,
+)
 from feiqian.timing.moment import Moment
 from feiqian.wallet import taken
 from feiqian.wallet.connection import NoCourier, is_connected, never_connected

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from feiqian.crypto.certificates import parse_certificate
 from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome
 from feiqian.ports import Link
-from feiqian.protocol.effects import Finish
-from feiqian.protocol.payer import FeeTerms
-from feiqian.protocol.payment import Role
+from feiqian.protocol.payment.effects import Finish
+from feiqian.protocol.payment.payer import FeeTerms
+from feiqian.protocol.payment.states import Role
 from feiqian.protocol.service.facts import Settlement
 from feiqian.timing.moment import Moment
 from feiqian.wallet.fees import FeeRecord

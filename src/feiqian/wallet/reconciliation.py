@@ -13,9 +13,14 @@ from feiqian.crypto.suites import Suite
 from feiqian.money.amounts import format_amount
 from feiqian.money.transfer import parse_transfer
 from feiqian.outcomes import UNDECIDED, Refusal
-from feiqian.protocol.checks import paid_by, paying_transfers, sound_renewals
-from feiqian.protocol.effects import Finish, HandoverTaken
-from feiqian.protocol.verification import VERIFICATIONS_PATH, Verdicts, Verifier
+from feiqian.protocol.payment.checks import (
+    paid_by,
+    paying_transfers,
+    sound_renewals,
+)
+from feiqian.protocol.payment.effects import Finish
+from feiqian.protocol.payment.records import HandoverTaken
+from feiqian.protocol.payment.verification import Verdicts, Verifier
 from feiqian.wallet import taken
 from feiqian.wallet.holder import Holder
 from feiqian.wallet.listing import ListShelf
@@ -23,6 +28,7 @@ from feiqian.wallet.payments import Payments
 from feiqian.wire.envelope import decode_message
 from feiqian.wire.payment import PaymentRequest
 from feiqian.wire.request_envelope import Action, EmptyBody
+from feiqian.wire.verification import VERIFICATIONS_PATH
 from feiqian.wire.wallet_requests import MailboxBody, MailboxResult, SynchroniseResult
 
 MAX_ROUNDS = 16

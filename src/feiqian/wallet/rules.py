@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from feiqian.protocol.verification import CONNECTION_RULE, ConnectionRule
+from feiqian.protocol.payment.verification import CONNECTION_RULE, ConnectionRule
 from feiqian.wallet.overdue import OVERDUE_RULE, OverdueRule
 
 

@@ -15,7 +15,7 @@ from feiqian.money.offline_policy import check_age, check_hands
 from feiqian.money.piece import MAX_HOPS, hands_of
 from feiqian.money.transfer import parse_transfer
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.protocol.chain import Chain
+from feiqian.protocol.payment.chain import Chain
 from feiqian.timing.moment import Moment
 from feiqian.wire.items import MAX_ITEMS
 

@@ -4,8 +4,8 @@ from enum import StrEnum
 
 from feiqian.crypto import cbor
 from feiqian.ports import Transaction, Value
-from feiqian.protocol.payment import Role
-from feiqian.protocol.verification import Judgement
+from feiqian.protocol.payment.states import Role
+from feiqian.protocol.payment.verification import Judgement
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES, decode_message
 from feiqian.wire.payment import PaymentConfirmed, PaymentRequest
 

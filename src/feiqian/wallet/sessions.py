@@ -14,7 +14,8 @@ from feiqian.crypto.certificates import SignedCertificate, parse_certificate
 from feiqian.crypto.suites import Suite
 from feiqian.money.transfer import Acceptor
 from feiqian.ports import Row, Transaction
-from feiqian.protocol.effects import (
+from feiqian.protocol.payment.payer import PayerPast
+from feiqian.protocol.payment.records import (
     CurrenciesTaken,
     HandoverTaken,
     JudgementMade,
@@ -29,8 +30,7 @@ from feiqian.protocol.effects import (
     ResultTaken,
     SessionRefused,
 )
-from feiqian.protocol.payer import PayerPast
-from feiqian.protocol.payment import Role
+from feiqian.protocol.payment.states import Role
 from feiqian.wallet import holdings, taken
 from feiqian.wallet.session_rows import (
     Stage,

@@ -15,10 +15,14 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.suites import Suite
 from feiqian.money.transfer import Acceptor
 from feiqian.ports import Row, Transaction
-from feiqian.protocol.effects import HandoverTaken, JudgementMade, PaymentAccepted
-from feiqian.protocol.payee import EarlierSession
-from feiqian.protocol.payment import Role
-from feiqian.protocol.verification import Verdicts
+from feiqian.protocol.payment.payee import EarlierSession
+from feiqian.protocol.payment.records import (
+    HandoverTaken,
+    JudgementMade,
+    PaymentAccepted,
+)
+from feiqian.protocol.payment.states import Role
+from feiqian.protocol.payment.verification import Verdicts
 from feiqian.wallet import holdings
 from feiqian.wallet.session_rows import (
     Stage,

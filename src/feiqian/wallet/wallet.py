@@ -10,9 +10,9 @@ from msgspec import Struct
 from feiqian.crypto.cbor import VERSION
 from feiqian.money.limits import limits_of
 from feiqian.ports import Link
-from feiqian.protocol.effects import Finish
-from feiqian.protocol.payer import FeeTerms
-from feiqian.protocol.verification import describe
+from feiqian.protocol.payment.effects import Finish
+from feiqian.protocol.payment.payer import FeeTerms
+from feiqian.protocol.payment.verification import describe
 from feiqian.wallet import history, holdings, opening, taken
 from feiqian.wallet.banking import Banking
 from feiqian.wallet.fees import FeeRecord, Fees

@@ -19,6 +19,8 @@ from feiqian.wire.items import PaymentItem, RawCertificate, RawCurrency, RawTran
 from feiqian.wire.payment import Detail
 from feiqian.wire.request_envelope import RequestId
 
+CASH_PATH = "/v1/cash"
+"""Where an issuer cashes what another institution presents."""
 MAX_CASHED = 256
 """Most transfers presented in one request."""
 MAX_CASH_BYTES = 1_048_576

@@ -21,6 +21,10 @@ from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import message
 from feiqian.wire.items import MAX_ITEMS, Items, RawCertificate, RawCurrency
 
+PAYMENTS_PATH = "/v1/payments"
+"""Where an institution takes payment requests."""
+MAILBOX_PATH = "/v1/mailbox"
+"""Where an institution keeps offline payment requests for its wallets' chips."""
 MAX_OFFER_BYTES = 192
 MAX_CONFIRMATION_BYTES = 1_024
 MAX_RECEIPT_BYTES = 512

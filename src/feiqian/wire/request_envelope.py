@@ -18,6 +18,8 @@ from feiqian.crypto.signed import SignedKind
 from feiqian.outcomes import Outcome
 from feiqian.wire.payment import Detail
 
+REQUESTS_PATH = "/v1/requests"
+"""Where an institution takes its wallets' requests, and the platform its members'."""
 MAX_REQUEST_BYTES = 65_536
 MAX_BODY_BYTES = 61_440
 MAX_AGE_MS = 10 * 60 * 1000

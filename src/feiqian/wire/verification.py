@@ -20,6 +20,10 @@ from feiqian.wire.items import Items, PaymentItem, RawCurrency
 from feiqian.wire.payment import Detail
 from feiqian.wire.request_envelope import RequestId
 
+VERIFICATIONS_PATH = "/v1/verifications"
+"""Where an institution verifies what its wallets receive."""
+VERIFY_PATH = "/v1/verify"
+"""Where an issuer verifies for another institution."""
 MAX_VERDICT_BYTES = 640
 MAX_VERIFIED = 64
 """Most items in one request between institutions."""

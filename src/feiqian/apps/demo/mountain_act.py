@@ -12,7 +12,7 @@ from feiqian.central.control_documents import OrderName
 from feiqian.crypto.p256 import P256_SHA256
 from feiqian.money.amounts import format_amount
 from feiqian.outcomes import Outcome
-from feiqian.protocol.effects import Finish
+from feiqian.protocol.payment.effects import Finish
 from feiqian.testing.links import linked_pair
 from feiqian.wallet.overdue import Standing
 from feiqian.wallet.payments import Intake

@@ -10,7 +10,7 @@ from feiqian.adapters.links import open_to_pay, open_to_receive
 from feiqian.apps.demo.stage import Stage
 from feiqian.outcomes import Refusal
 from feiqian.ports import Link
-from feiqian.protocol.effects import Finish
+from feiqian.protocol.payment.effects import Finish
 from feiqian.testing.free_ports import HOST
 from feiqian.wallet.payments import Intake
 from feiqian.wallet.wallet import Wallet

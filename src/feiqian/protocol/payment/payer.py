@@ -13,8 +13,8 @@ from feiqian.crypto.certificates import SignedCertificate
 from feiqian.crypto.trust import TrustStore
 from feiqian.money.transfer import Acceptor, SignedTransfer
 from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
-from feiqian.protocol.chain import Chain, Chooser
-from feiqian.protocol.checks import (
+from feiqian.protocol.payment.chain import Chain, Chooser
+from feiqian.protocol.payment.checks import (
     Agreement,
     agree_amount,
     change_of,
@@ -24,33 +24,34 @@ from feiqian.protocol.checks import (
     paying_transfers,
     sound_renewals,
 )
-from feiqian.protocol.effects import (
+from feiqian.protocol.payment.effects import (
     Approve,
     AskServer,
     Effect,
     Keep,
+    PerformOnChip,
+    Send,
+    SetTimer,
+)
+from feiqian.protocol.payment.facts import (
+    Approved,
+    Cancelled,
+    Fact,
+)
+from feiqian.protocol.payment.machine import PaymentMachine, known
+from feiqian.protocol.payment.records import (
     PaymentEnded,
     PaymentIntended,
     PaymentSigned,
-    PerformOnChip,
     ReceiptHeld,
-    Send,
     SessionRefused,
-    SetTimer,
 )
-from feiqian.protocol.facts import Approved, Cancelled, Fact
-from feiqian.protocol.machine import PaymentMachine, known
-from feiqian.protocol.payment import (
-    AWAIT_CONFIRMATION_MS,
-    AWAIT_OFFER_MS,
-    MAILBOX_PATH,
-    PAYMENTS_PATH,
-    Event,
-    Role,
-)
+from feiqian.protocol.payment.states import Event, Role
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.payment import (
+    MAILBOX_PATH,
+    PAYMENTS_PATH,
     MailboxAnswer,
     OfferMessage,
     PaymentConfirmed,
@@ -58,6 +59,11 @@ from feiqian.wire.payment import (
     PaymentRequest,
     PaymentResult,
 )
+
+AWAIT_OFFER_MS = 120_000
+"""How long we wait for an offer on an open link."""
+AWAIT_CONFIRMATION_MS = 60_000
+"""How long we wait before we leave the confirmation to synchronising."""
 
 
 @dataclass(frozen=True, slots=True)

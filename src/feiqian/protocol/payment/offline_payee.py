@@ -11,31 +11,42 @@ from dataclasses import dataclass
 from feiqian.chip.commands import Accept, AcceptAnswer
 from feiqian.crypto.certificates import SignedCertificate, parse_certificate
 from feiqian.outcomes import UNDECIDED, LocalProtocolError, Outcome, Refusal
-from feiqian.protocol.checks import paid_by, paying_transfers, sound_renewals
-from feiqian.protocol.effects import (
+from feiqian.protocol.payment.checks import (
+    paid_by,
+    paying_transfers,
+    sound_renewals,
+)
+from feiqian.protocol.payment.effects import (
     AskServer,
     Effect,
-    HandoverTaken,
-    JudgementMade,
     Keep,
-    PaymentAccepted,
     PerformOnChip,
     Probe,
     Send,
+)
+from feiqian.protocol.payment.facts import (
+    ChipFailed,
+    Fact,
+    Probed,
+    ServerFailed,
+)
+from feiqian.protocol.payment.machine import PaymentMachine, known
+from feiqian.protocol.payment.records import (
+    HandoverTaken,
+    JudgementMade,
+    PaymentAccepted,
     SessionRefused,
 )
-from feiqian.protocol.facts import ChipFailed, Fact, Probed, ServerFailed
-from feiqian.protocol.machine import PaymentMachine, known
-from feiqian.protocol.payment import Event
-from feiqian.protocol.verification import (
+from feiqian.protocol.payment.states import Event
+from feiqian.protocol.payment.verification import (
     CONNECTION_RULE,
-    VERIFICATIONS_PATH,
     Judgement,
     Soundness,
     Verifier,
 )
 from feiqian.timing.moment import Moment
 from feiqian.wire.payment import PaymentReceipt
+from feiqian.wire.verification import VERIFICATIONS_PATH
 
 _NO_ROOM = frozenset({Outcome.OVER_OFFLINE_LIMIT, Outcome.OVER_HOLDING_LIMIT, Outcome.CHIP_FULL})
 """What a chip refuses now and takes when there is room again."""

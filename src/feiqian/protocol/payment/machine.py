@@ -11,8 +11,12 @@ from typing import ClassVar, TypeVar
 from msgspec import Struct
 
 from feiqian.outcomes import UNDECIDED, LocalProtocolError, Outcome, Refusal
-from feiqian.protocol.effects import Effect, Finish, Send
-from feiqian.protocol.facts import (
+from feiqian.protocol.payment.effects import (
+    Effect,
+    Finish,
+    Send,
+)
+from feiqian.protocol.payment.facts import (
     Cancelled,
     ChipAnswered,
     ChipFailed,
@@ -24,7 +28,13 @@ from feiqian.protocol.facts import (
     ServerFailed,
     TimerExpired,
 )
-from feiqian.protocol.payment import ENDS, Event, Role, State, next_state
+from feiqian.protocol.payment.states import (
+    ENDS,
+    Event,
+    Role,
+    State,
+)
+from feiqian.protocol.payment.table import next_state
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message
 from feiqian.wire.payment import Refused

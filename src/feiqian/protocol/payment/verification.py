@@ -35,9 +35,6 @@ from feiqian.wire.verification import (
     VerifiedItem,
 )
 
-VERIFICATIONS_PATH = "/v1/verifications"
-"""Where an institution verifies what its wallets receive."""
-
 LocalList = HeldList | HeldCompact
 
 

@@ -16,8 +16,8 @@ from feiqian.crypto.certificates import SignedCertificate
 from feiqian.crypto.trust import TrustStore
 from feiqian.money.transfer import Acceptor, SignedTransfer
 from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
-from feiqian.protocol.answers import REQUESTS_PATH, read_answer
-from feiqian.protocol.checks import (
+from feiqian.protocol.answers import read_answer
+from feiqian.protocol.payment.checks import (
     Agreement,
     check_issued,
     check_request,
@@ -25,29 +25,32 @@ from feiqian.protocol.checks import (
     payer_of,
     paying_transfers,
 )
-from feiqian.protocol.effects import (
+from feiqian.protocol.payment.effects import (
     AskServer,
-    CurrenciesTaken,
     Effect,
-    HandoverTaken,
     Keep,
-    OfferMade,
     PerformOnChip,
-    RequestTaken,
-    ResultTaken,
     Send,
-    SessionRefused,
     SetTimer,
 )
-from feiqian.protocol.facts import Fact
-from feiqian.protocol.machine import MAX_DETAIL, known
-from feiqian.protocol.offline_payee import Acceptance, OfflinePayee
-from feiqian.protocol.payment import OFFER_VALID_MS, PAYMENTS_PATH, Event, Role
-from feiqian.protocol.verification import LocalList, Verifier
+from feiqian.protocol.payment.facts import Fact
+from feiqian.protocol.payment.machine import MAX_DETAIL, known
+from feiqian.protocol.payment.offline_payee import Acceptance, OfflinePayee
+from feiqian.protocol.payment.records import (
+    CurrenciesTaken,
+    HandoverTaken,
+    OfferMade,
+    RequestTaken,
+    ResultTaken,
+    SessionRefused,
+)
+from feiqian.protocol.payment.states import Event, Role
+from feiqian.protocol.payment.verification import LocalList, Verifier
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.payment import (
     OFFER,
+    PAYMENTS_PATH,
     Offer,
     OfferMessage,
     PaymentConfirmed,
@@ -56,8 +59,11 @@ from feiqian.wire.payment import (
     PaymentResult,
     Refused,
 )
-from feiqian.wire.request_envelope import Action, Request
+from feiqian.wire.request_envelope import REQUESTS_PATH, Action, Request
 from feiqian.wire.wallet_requests import IssuedBody, IssuedResult
+
+OFFER_VALID_MS = 120_000
+"""How long our offer stands, and how long it waits for the request."""
 
 
 @dataclass(frozen=True, slots=True)

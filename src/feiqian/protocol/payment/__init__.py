@@ -1,0 +1,1 @@
+"""A payment between two clients; `table` is its constitution, read it first."""
