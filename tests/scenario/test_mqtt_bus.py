@@ -19,7 +19,7 @@ from feiqian.adapters.mqtt_reasons import NOT_AUTHORISED, SESSION_TAKEN_OVER, re
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Delivery
 from feiqian.testing.broker import started_broker
-from feiqian.testing.free_ports import HOST
+from feiqian.testing.free_ports import HOST, free_ports
 from tests.scenario.lying_broker import LyingBroker, publication
 
 pytestmark = pytest.mark.feature("V-03")
@@ -146,7 +146,7 @@ def test_a_member_cannot_push_another_out(tmp_path: Path) -> None:
         await pump.publish("pump", "note", b"still mine")
         assert (await pump.receive()).payload == b"still mine"
         # It would come back by itself, so the broker's own word counts.
-        log = (broker.setup.folder / "broker.log").read_text(encoding="utf-8")
+        log = (broker.setup.broker_folder / "broker.log").read_text(encoding="utf-8")
         assert "as car (" in log
         assert "already connected" not in log
         await asyncio.to_thread(intruder.close)
@@ -155,29 +155,57 @@ def test_a_member_cannot_push_another_out(tmp_path: Path) -> None:
     run_with_broker(tmp_path, check)
 
 
-def test_a_stranger_is_not_let_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials of another authority open nothing, and the stranger does not believe the broker."""
-    monkeypatch.setattr("feiqian.adapters.mqtt_bus.CONNECT_TIMEOUT_S", 0.5)
+def test_a_stranger_is_not_let_in(tmp_path: Path) -> None:
+    """Credentials of another authority open nothing, nor is a broker of another one believed."""
     theirs = CertificateAuthority.make(tmp_path / "theirs").member("car")
 
     async def check(broker: Broker) -> None:
         ours = broker.setup.member("car")
         mixed = Credentials(ours.authority_file, theirs.certificate_file, theirs.key_file)
-        for credentials in (theirs, mixed):
-            call = MqttBus.connect(HOST, broker.setup.port, credentials)
-            assert await refused(call) is Outcome.UNAVAILABLE
         torn = Credentials(ours.authority_file, ours.certificate_file, theirs.key_file)
-        call = MqttBus.connect(HOST, broker.setup.port, torn)
-        assert await refused(call) is Outcome.BAD_CERTIFICATE
+        for credentials, why in (
+            (theirs, "the broker's certificate"),
+            (mixed, "the broker refuses our certificate"),
+            (torn, "expected a key and certificates"),
+        ):
+            with pytest.raises(Refusal, match=why) as info:
+                await MqttBus.connect(HOST, broker.setup.port, credentials)
+            assert info.value.outcome is Outcome.BAD_CERTIFICATE
 
     run_with_broker(tmp_path, check)
+
+
+def test_a_broker_that_is_away_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever joins waits for a broker for a while, and says then where none was, and why."""
+    monkeypatch.setattr("feiqian.adapters.mqtt_bus.CONNECT_TIMEOUT_S", 0.3)
+    car = CertificateAuthority.make(tmp_path).member("car")
+    port = free_ports(1)
+
+    async def check() -> None:
+        with pytest.raises(Refusal, match=rf"car in at {HOST}:{port}: .*refused") as info:
+            await MqttBus.connect(HOST, port, car)
+        assert info.value.outcome is Outcome.UNAVAILABLE
+
+    asyncio.run(check())
+
+
+def test_a_broker_left_behind_makes_way_for_the_next(tmp_path: Path) -> None:
+    """A broker whose parent was killed is found by its pid file, and ended by the next to start."""
+    orphan = started_broker(tmp_path / "broker")
+    again = Broker.start(orphan.setup)
+    try:
+        orphan.wait()
+        assert again.pid != orphan.pid
+    finally:
+        again.stop()
+    assert not again.setup.pid_file.exists()
 
 
 def test_keys_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
     """Every key file that is written has mode 0600."""
     authority = CertificateAuthority.make(tmp_path / "authority")
     authority.member("car")
-    authority.broker("localhost")
+    authority.broker("localhost", tmp_path / "authority" / "broker")
     keys = list((tmp_path / "authority").rglob("*.key"))
     assert len(keys) == 3
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
@@ -239,7 +267,7 @@ def run_with_liar(
 
     async def checked() -> None:
         authority = CertificateAuthority.make(folder / "authority")
-        port = await liar.listen(HOST, authority.broker(HOST))
+        port = await liar.listen(HOST, authority.broker(HOST, folder / "broker"))
         async with asyncio.timeout(PATIENCE_S):
             car = await MqttBus.connect(HOST, port, authority.member("car"))
             await check(car)

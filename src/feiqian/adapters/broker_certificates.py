@@ -34,6 +34,11 @@ class Credentials:
     certificate_file: Path
     key_file: Path
 
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Those that a folder holds, or shall hold."""
+        return cls(folder / "authority.pem", folder / "certificate.pem", folder / "private.key")
+
     @property
     def name(self) -> str:
         """The name that the certificate gives. `Refusal` bad_certificate, malformed."""
@@ -77,25 +82,38 @@ class CertificateAuthority:
         assert isinstance(key, ec.EllipticCurvePrivateKey), "its own key file"
         return cls(folder, key)
 
-    def member(self, name: str) -> Credentials:
-        """New credentials for the member called `name`. `Refusal` malformed."""
-        return self._issue(check_name(name), ExtendedKeyUsageOID.CLIENT_AUTH, None)
+    @classmethod
+    def exists(cls, folder: Path) -> bool:
+        """Whether one was made in a folder."""
+        return (folder / "authority.key").exists()
 
-    def broker(self, host: str) -> Credentials:
+    def admit(self, name: str, folder: Path) -> Credentials:
+        """New credentials for the member called `name`, in its own folder. `Refusal` malformed."""
+        return self._issue(check_name(name), folder, ExtendedKeyUsageOID.CLIENT_AUTH, None)
+
+    def member(self, name: str) -> Credentials:
+        """The same in a folder of the authority's."""
+        return self.admit(name, self._folder / "members" / check_name(name))
+
+    def broker(self, host: str, folder: Path) -> Credentials:
         """New credentials for a broker at a host name or an address."""
         try:
             place: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
         except ValueError:
             place = x509.DNSName(host)
-        return self._issue("broker", ExtendedKeyUsageOID.SERVER_AUTH, place)
+        return self._issue("broker", folder, ExtendedKeyUsageOID.SERVER_AUTH, place)
 
     def _issue(
-        self, name: str, usage: x509.ObjectIdentifier, place: x509.GeneralName | None
+        self,
+        name: str,
+        folder: Path,
+        usage: x509.ObjectIdentifier,
+        place: x509.GeneralName | None,
     ) -> Credentials:
         key = ec.generate_private_key(ec.SECP256R1())
-        folder = self._folder / ("members" if usage == ExtendedKeyUsageOID.CLIENT_AUTH else "")
-        folder.mkdir(exist_ok=True, mode=0o700)
-        files = Credentials(self._authority_file, folder / f"{name}.pem", folder / f"{name}.key")
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files = Credentials.of(folder)
+        files.authority_file.write_bytes(self._authority_file.read_bytes())
         _write_key(files.key_file, key)
         files.certificate_file.write_bytes(self._certificate(name, key.public_key(), usage, place))
         return files

@@ -2,8 +2,10 @@
 
 A member shows a certificate; its name becomes user name and client id, whatever the client says, so
 nobody can push another out of its session. The access rules are two patterns: read your own inbox,
-write with your own name in the sender's place. Nothing is retained, and everything is bounded. The
-broker runs as a child and is ended by its pid.
+write with your own name in the sender's place. Nothing is retained, and everything is bounded. What
+the broker needs is in a folder of its own that names no other place, so it can be copied to another
+host; the authority's key stays behind. A broker that we start is a child, ended by its pid, which a
+file keeps: so it is found again after its parent was killed.
 """
 
 import contextlib
@@ -16,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from feiqian.adapters import processes
 from feiqian.adapters.broker_certificates import CertificateAuthority, Credentials
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wire.bus_topics import MAX_TOPIC_LENGTH, ROOT
@@ -34,17 +37,18 @@ STOP_WAIT_S = 10.0
 POLL_S = 0.02
 
 _CONFIGURATION = """# Written by Feiqian; every member of the bus needs a certificate of authority.pem.
+# Names are relative: start it where this file is.
 listener {port} {host}
 protocol mqtt
-cafile {files.authority_file}
-certfile {files.certificate_file}
-keyfile {files.key_file}
+cafile {files.authority_file.name}
+certfile {files.certificate_file.name}
+keyfile {files.key_file.name}
 tls_version tlsv1.3
 require_certificate true
 use_identity_as_username true
 use_username_as_clientid true
 allow_anonymous false
-acl_file {folder}/access
+acl_file access
 max_connections {max_connections}
 max_inflight_messages {max_inflight}
 max_queued_messages {max_queued}
@@ -54,11 +58,11 @@ retain_available false
 sys_interval 0
 set_tcp_nodelay true
 persistence true
-persistence_location {folder}/
+persistence_location ./
 persistence_file waiting.db
 autosave_interval {autosave}
 persistent_client_expiration 1d
-log_dest file {folder}/broker.log
+log_dest file broker.log
 log_type error
 log_type warning
 log_type notice
@@ -78,11 +82,16 @@ def find_mosquitto() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class BrokerSetup:
-    """A broker's folder: authority, configuration, rules, log, and what waits."""
+    """A bus by broker: the authority's folder, within it the broker's own, and where members find it."""
 
     folder: Path
     host: str
     port: int
+
+    @property
+    def broker_folder(self) -> Path:
+        """All that the broker itself needs and writes: certificate, rules, log, what waits."""
+        return self.folder / "broker"
 
     @property
     def authority(self) -> CertificateAuthority:
@@ -95,22 +104,34 @@ class BrokerSetup:
 
     @property
     def configuration(self) -> Path:
-        """The broker's own file."""
-        return self.folder / "mosquitto.conf"
+        """What it is started with."""
+        return self.broker_folder / "mosquitto.conf"
+
+    @property
+    def pid_file(self) -> Path:
+        """Which process it is, while it is a child of ours."""
+        return self.broker_folder / "broker.pid"
 
 
-def set_up(folder: Path, host: str, port: int) -> BrokerSetup:
-    """Write everything a broker needs into a new folder."""
-    folder = folder.resolve()
-    setup = BrokerSetup(folder, host, port)
-    files = CertificateAuthority.make(folder).broker(host)
-    (folder / "access").write_text(_ACCESS, encoding="ascii")
-    (folder / "access").chmod(0o600)
+def set_up(
+    folder: Path, host: str, port: int, listen: tuple[str, int] | None = None
+) -> BrokerSetup:
+    """Write everything a broker needs; an authority that is there stays, and so do its members.
+
+    `listen` is where the broker binds when that is not where members find it.
+    """
+    setup = BrokerSetup(folder.resolve(), host, port)
+    is_new = not CertificateAuthority.exists(setup.folder)
+    made = CertificateAuthority.make if is_new else CertificateAuthority.open
+    files = made(setup.folder).broker(host, setup.broker_folder)
+    access = setup.broker_folder / "access"
+    access.write_text(_ACCESS, encoding="ascii")
+    access.chmod(0o600)
+    listen_host, listen_port = (host, port) if listen is None else listen
     setup.configuration.write_text(
         _CONFIGURATION.format(
-            host=host,
-            port=port,
-            folder=folder,
+            host=listen_host,
+            port=listen_port,
             files=files,
             max_connections=MAX_CONNECTIONS,
             max_inflight=MAX_INFLIGHT,
@@ -137,16 +158,24 @@ class Broker:
     def start(cls, setup: BrokerSetup) -> "Broker":
         """Start it and wait until it listens. Blocks for a moment.
 
-        Raises `Refusal` unavailable: not installed, or it ended; timed_out.
+        One that a killed parent left behind is ended first. Raises `Refusal` unavailable: not
+        installed, or it ended; timed_out.
         """
         program = find_mosquitto()
         if program is None:
             raise Refusal(Outcome.UNAVAILABLE, "expected an installed mosquitto")
-        command = [program, "-c", str(setup.configuration)]
-        with (setup.folder / "output.log").open("ab") as output:
+        processes.stop(setup.pid_file)
+        with (setup.broker_folder / "output.log").open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own configuration
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                [program, "-c", str(setup.configuration)],
+                cwd=setup.broker_folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # Ctrl-C is for us: members leave first.
+                start_new_session=True,
             )
+        processes.note(process.pid, setup.pid_file)
         broker = cls(setup, process)
         broker._wait_listening()
         return broker
@@ -155,6 +184,10 @@ class Broker:
     def pid(self) -> int:
         """The child's process id."""
         return self._process.pid
+
+    def wait(self) -> None:
+        """Until it has ended, for whatever reason. Blocks."""
+        self._process.wait()
 
     def stop(self) -> None:
         """End it in order: it saves what waits."""
@@ -172,13 +205,14 @@ class Broker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(STOP_WAIT_S)
+        self.setup.pid_file.unlink(missing_ok=True)
 
     def _wait_listening(self) -> None:
         deadline = time.monotonic() + START_WAIT_S
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                log = self.setup.folder / "output.log"
-                raise Refusal(Outcome.UNAVAILABLE, f"the broker ended at once; see {log}")
+                logs = f"broker.log and output.log in {self.setup.broker_folder}"
+                raise Refusal(Outcome.UNAVAILABLE, f"the broker ended at once; see {logs}")
             with (
                 contextlib.suppress(OSError),
                 socket.create_connection((self.setup.host, self.setup.port), timeout=1),

@@ -9,7 +9,7 @@ this object lives. A broker may lie: what is not addressed to us in our form is 
 
 import asyncio
 import contextlib
-import ssl
+import sys
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Self
@@ -22,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from feiqian.adapters.broker_certificates import Credentials
 from feiqian.adapters.mqtt_reasons import SESSION_TAKEN_OVER, is_final, refusal_of
+from feiqian.adapters.mqtt_tls import member_context, refusal_of_tls
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Delivery
 from feiqian.wire.bus_topics import inbox_topics, read_topic, topic_of
@@ -59,7 +60,10 @@ class MqttBus:
         self._connected = asyncio.Event()
         self._open: dict[int, asyncio.Future[Refusal | None]] = {}
         self._end: Refusal | None = None
-        self._client = self._made(credentials)
+        self._was_let_in = False
+        self._trouble = "it does not answer"
+        self._tls = member_context(credentials)
+        self._client = self._made()
         self._client.connect_async(
             host, port, KEEPALIVE_S, clean_start=False, properties=_session_properties()
         )
@@ -68,7 +72,8 @@ class MqttBus:
     async def connect(cls, host: str, port: int, credentials: Credentials) -> Self:
         """Join as the member that the certificate names; an earlier one of that name is out.
 
-        Raises `Refusal`: bad_certificate, unavailable (nobody there, or it does not let us in).
+        A broker that is not there yet is waited for. Raises `Refusal`: bad_certificate (ours, or the
+        broker's), unavailable (nobody there, or it does not let us in).
         """
         bus = cls(host, port, credentials)
         bus._client.loop_start()
@@ -78,7 +83,7 @@ class MqttBus:
             bus._check()
         except TimeoutError as error:
             await bus.close()
-            detail = f"no broker lets {bus.name} in at {bus._address}"
+            detail = f"no broker lets {bus.name} in at {bus._address}: {bus._trouble}"
             raise Refusal(Outcome.UNAVAILABLE, detail) from error
         except BaseException:
             await bus.close()
@@ -143,14 +148,15 @@ class MqttBus:
             del self._open[sent.mid]
 
     # The library's thread ------------------------------------------------------------------------
-    def _made(self, credentials: Credentials) -> paho.Client:
+    def _made(self) -> paho.Client:
         client = paho.Client(
             CallbackAPIVersion.VERSION2, self.name, protocol=paho.MQTTv5, manual_ack=True
         )
-        client.tls_set_context(_tls_context(credentials))
+        client.tls_set_context(self._tls)
         client.reconnect_delay_set(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         client.max_queued_messages_set(MAX_OPEN)
         client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -172,10 +178,14 @@ class MqttBus:
     ) -> None:
         refusal = refusal_of(codes[0].value, codes[0].getName())
         if refusal is None:
-            self._in_loop(self._connected.set)
+            self._in_loop(self._let_in)
         else:
             client.disconnect()
             self._in_loop(self._finish, refusal)
+
+    def _on_connect_fail(self, _: paho.Client, __: object) -> None:
+        # The library calls this while it handles what went wrong, and does not say what.
+        self._in_loop(self._not_let_in, str(sys.exc_info()[1]))
 
     def _on_disconnect(
         self, client: paho.Client, _: object, __: object, code: ReasonCode, *___: object
@@ -185,6 +195,7 @@ class MqttBus:
             detail = f"another member took over the name {self.name}"
             self._in_loop(self._finish, Refusal(Outcome.UNAVAILABLE, detail))
         self._in_loop(self._lost)
+        self._in_loop(self._not_let_in, code.getName())
 
     def _on_publish(
         self, _: paho.Client, __: object, mid: int, code: ReasonCode, ___: object
@@ -226,6 +237,18 @@ class MqttBus:
         if waiting is not None and not waiting.done():
             waiting.set_result(refusal)
 
+    def _let_in(self) -> None:
+        self._was_let_in = True
+        self._connected.set()
+
+    def _not_let_in(self, trouble: str) -> None:
+        """A certificate that was good once is given time: the broker's may be about to change."""
+        refusal = refusal_of_tls(self._tls.failure)
+        if refusal is not None and not self._was_let_in:
+            self._client.disconnect()
+            self._finish(refusal)
+        self._trouble = trouble
+
     def _lost(self) -> None:
         """The connection is gone; the broker delivers again what was not taken."""
         self._arrived.clear()
@@ -241,33 +264,6 @@ class MqttBus:
         for mid in tuple(self._open):
             detail = "the member left before the broker's word"
             self._answered(mid, Refusal(Outcome.TIMED_OUT, detail))
-
-
-class _TidySocket(ssl.SSLSocket):
-    """A socket that does not stay open when the handshake fails; the library forgets it then."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        """Shake hands, or close."""
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
-
-
-def _tls_context(credentials: Credentials) -> ssl.SSLContext:
-    """TLS 1.3 with the bus's own authority, and no other."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.sslsocket_class = _TidySocket
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        context.load_verify_locations(credentials.authority_file)
-        context.load_cert_chain(credentials.certificate_file, credentials.key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise Refusal(
-            Outcome.BAD_CERTIFICATE, f"expected a key and certificates: {error}"
-        ) from error
-    return context
 
 
 def _session_properties() -> Properties:

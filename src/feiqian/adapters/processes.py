@@ -38,8 +38,13 @@ def start(arguments: list[str], pid_file: Path, log_file: Path) -> int:
         ],
         setsid=True,
     )
-    pid_file.write_text(f"{pid} {_started_at(pid)}\n", encoding="ascii")
+    note(pid, pid_file)
     return pid
+
+
+def note(pid: int, pid_file: Path) -> None:
+    """Write down which process it is that runs now."""
+    pid_file.write_text(f"{pid} {_started_at(pid)}\n", encoding="ascii")
 
 
 def find(pid_file: Path) -> int | None:
