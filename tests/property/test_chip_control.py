@@ -7,16 +7,19 @@ import pytest
 
 from feiqian.crypto import cose
 from feiqian.crypto.p256 import P256_SHA256
+from feiqian.money.limits import DEFAULT_TIER, limits_of
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.chip_conformance import Bench
 from feiqian.testing.chip_conformance.bench import NOW, NUMBER
-from feiqian.testing.chip_conformance.orders import EVERY_KIND, ISSUED_S, THAW, Orders
+from feiqian.testing.chip_conformance.orders import EVERY_KIND, FREEZE, ISSUED_S, THAW, Orders
 from feiqian.testing.chips import RemovableChip
 from feiqian.testing.keys import NOW_MS, TrustWorld
 from feiqian.timing.moment import Moment
 from feiqian.wire.control import (
     CONTROL_RECEIPT,
     EVERYBODY,
+    GroupsParameter,
+    LimitsParameter,
     OrderKind,
     group_scope,
     institution_scope,
@@ -26,6 +29,14 @@ from feiqian.wire.control import (
 MESSAGES = 10_000
 LAST = 1_000
 """Number of the newest order that the chip has executed of each kind."""
+UNLIMIT = (OrderKind.LIMITS, LimitsParameter(1, None))
+SCOPES = (
+    wallet_scope(NUMBER),
+    group_scope(17),
+    group_scope(18),
+    institution_scope("A"),
+    EVERYBODY,
+)
 ATTEMPTS_OF_A_KIND = MESSAGES // 20
 """At least so many messages of each sort are tried."""
 
@@ -174,13 +185,25 @@ def test_any_order_of_arrival_ends_alike():
         bench = Bench(RemovableChip(P256_SHA256))
         bench.personalise()
         orders = Orders(bench)
-        all_orders = [(number, chance.choice([*EVERY_KIND, THAW])) for number in range(1, 31)]
+        orders.give(orders.signed(1, (OrderKind.GROUPS, GroupsParameter(1, (17, 18)))))
+        all_orders = [_any_order(chance, number) for number in range(2, 42)]
         arriving = [orders.signed(*each) for each in all_orders + chance.sample(all_orders, 15)]
         chance.shuffle(arriving)
         for order in arriving:
             orders.give(order)
-        newest = {what[0]: (number, what[1]) for number, what in all_orders}
+        newest = {what[0]: number for number, what, _ in all_orders}
+        standing = {(scope, what[0]): what[1] for _, what, scope in all_orders}
         status = bench.status
-        for kind in OrderKind:
-            assert status.executed_numbers[kind - 1] == newest.get(kind, (0,))[0]
-        assert status.frozen is (newest.get(OrderKind.FREEZE, (0, THAW[1]))[1] != THAW[1])
+        for kind in set(OrderKind) - {OrderKind.GROUPS}:
+            assert status.executed_numbers[kind - 1] == newest.get(kind, 0)
+        assert status.frozen is (FREEZE[1] in standing.values())
+        ordered = [each.limits for each in standing.values() if isinstance(each, LimitsParameter)]
+        assert status.has_ordered_limits is any(ordered)
+        expected = next(filter(None, ordered), limits_of(DEFAULT_TIER))
+        assert status.limits == expected, "every order of limits here orders the same ones"
+
+
+def _any_order(chance, number):
+    """Number, what and for whom; groups apart, in which the wallet is already."""
+    what = chance.choice([*EVERY_KIND[:-1], THAW, UNLIMIT])
+    return number, what, chance.choice(SCOPES)

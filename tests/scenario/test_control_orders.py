@@ -235,6 +235,67 @@ def test_later_order_of_a_kind_supersedes_the_earlier():
     run(scenario)
 
 
+@pytest.mark.feature("R-03", "R-06")
+def test_unfreezing_all_does_not_free_who_was_frozen_alone():
+    """Both orders stay in force beside each other, each is executed, and the wallet stays frozen."""
+
+    async def scenario(bench):
+        terminal = await bench.terminal()
+        alone = await bench.order(OrderName.FREEZE, terminal.number)
+        free = await bench.order(OrderName.UNFREEZE, "", ScopeName.ALL)
+        free = await bench.approve(free)
+        first, second = await by_network(terminal)
+        assert await by_network(terminal, terminal.obey(second)) == (first,)
+        assert (await states(bench, alone.order))[0] == "sent"
+        assert await by_network(terminal, terminal.obey(first)) == ()
+        assert terminal.session.status().frozen
+        assert (await states(bench, alone.order))[0] == "executed"
+        assert (await states(bench, free.order))[1] == {terminal.number: "executed"}
+
+    run(scenario)
+
+
+@pytest.mark.feature("R-03", "R-06")
+@pytest.mark.parametrize("restriction", [OrderName.FREEZE, OrderName.LIMITS])
+def test_taking_a_wallet_out_of_a_restricted_group_takes_two(restriction):
+    """What two people ordered of a group, one alone does not lift by regrouping a wallet."""
+
+    async def scenario(bench):
+        terminal = await bench.terminal()
+        await bench.order(OrderName.GROUPS, terminal.number, groups=(7, 8))
+        limits = CEILING if restriction is OrderName.LIMITS else None
+        proposed = await bench.order(restriction, "7", ScopeName.GROUP, limits=limits)
+        await bench.approve(proposed)
+        out_of_8 = await bench.order(OrderName.GROUPS, terminal.number, groups=(7,))
+        assert out_of_8.order is not None
+        out_of_7 = await bench.order(OrderName.GROUPS, terminal.number, groups=())
+        assert (out_of_7.order, out_of_7.decision) == (None, Decision.OPEN)
+        freed = {OrderName.FREEZE: OrderName.UNFREEZE}.get(restriction, restriction)
+        lifted = await bench.order(freed, "7", ScopeName.GROUP)
+        await bench.approve(lifted)
+        assert (await bench.order(OrderName.GROUPS, terminal.number, groups=())).order is not None
+
+    run(scenario)
+
+
+@pytest.mark.feature("R-03", "R-07")
+def test_every_notice_is_open_and_counts_when_it_arrives():
+    """A newer notice takes no older one's place, and a chip that had a newer one has this one, too."""
+
+    async def scenario(bench):
+        terminal = await bench.terminal()
+        for text in ("first", "second"):
+            await bench.order(OrderName.NOTIFY, terminal.number, text=text)
+        freeze = await bench.order(OrderName.FREEZE, terminal.number)
+        frozen, first, second = await by_network(terminal)
+        assert await by_network(terminal, terminal.obey(second)) == (frozen, first)
+        assert await by_network(terminal, terminal.obey(first)) == (frozen,)
+        for number in range(1, freeze.order):
+            assert (await states(bench, number))[0] == "executed"
+
+    run(scenario)
+
+
 @pytest.mark.feature("R-07")
 def test_hosts_word_that_a_chip_refuses_gives_way_to_a_receipt():
     """The host's refusal is shown until the chip itself signs what it did."""

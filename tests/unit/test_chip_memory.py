@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from feiqian.adapters.softchip import FileMemory, SoftChip
 from feiqian.chip.card import memory, slots
 from feiqian.chip.card.paying import MAX_COUNTER
+from feiqian.chip.card.standing import MAX_STANDING, Standing
 from feiqian.chip.commands import (
     MAX_AUTHORISATIONS,
     MAX_CHARGED,
@@ -34,10 +35,21 @@ from feiqian.testing.chips import RemovableChip, personalise
 from feiqian.testing.keys import TrustWorld
 from feiqian.timing.moment import MAX_MS, Moment
 from feiqian.wire.authorisation import MAX_AUTHORISATION_BYTES, MAX_USES
-from feiqian.wire.control import MAX_GROUP, MAX_GROUPS, OrderKind
+from feiqian.wire.control import (
+    EVERYBODY,
+    MAX_GROUP,
+    MAX_GROUPS,
+    OrderKind,
+    Scope,
+    ScopeKind,
+    group_scope,
+)
 from feiqian.wire.items import MAX_ITEMS
 from feiqian.wire.payment import MAX_RECEIPT_BYTES
 
+HIGH = Limits(*(MAX_AMOUNT_MINOR,) * 4, MAX_OFFLINE_HOPS)
+OTHERS = MAX_STANDING - 1
+"""Scopes with a register besides the wallet."""
 FULL = memory.CardState(
     life_cycle=LifeCycle.OPERATIONAL,
     secret=bytes(32),
@@ -65,7 +77,7 @@ FULL = memory.CardState(
     synchronised_at=Moment(MAX_MS, MAX_MS),
     synchronised_number=2**32 - 1,
     frozen=True,
-    ordered_limits=Limits(*(MAX_AMOUNT_MINOR,) * 4, MAX_OFFLINE_HOPS),
+    ordered_limits=HIGH,
     floor_ms=MAX_MS,
     executed_numbers=(2**32 - 1,) * len(OrderKind),
     groups=(MAX_GROUP,) * MAX_GROUPS,
@@ -74,8 +86,14 @@ FULL = memory.CardState(
     authorisations=(LiveAuthorisation(bytes(MAX_AUTHORISATION_BYTES), MAX_USES),)
     * MAX_AUTHORISATIONS,
     charged=bytes(memory.CHARGED_BYTES * MAX_CHARGED),
+    standing=tuple(
+        Standing(kind, scope, 2**32 - 1, frozen=limits is None, limits=limits)
+        for kind, limits in ((OrderKind.FREEZE, None), (OrderKind.LIMITS, HIGH))
+        for scope in (Scope(ScopeKind.WALLET, "x" * 24), *(group_scope(MAX_GROUP),) * OTHERS)
+    ),
+    forgotten_number=2**32 - 1,
 )
-LATER_FIELDS = 9
+LATER_FIELDS = 11
 """Fields of the state from `frozen` on, which images of the first chips lack."""
 
 
@@ -97,6 +115,18 @@ def test_an_older_image_reads_with_defaults():
     oldest = memory.decode_state(cbor.encode(fields[: -LATER_FIELDS - 2]))
     assert (oldest.synchronised_at, oldest.synchronised_number) == (None, 0)
     assert oldest.pieces == FULL.pieces
+
+
+@pytest.mark.feature("R-06")
+def test_a_freeze_of_unknown_scope_outlasts_the_older_image():
+    """A chip frozen before scopes were kept stays frozen, as if everybody had been."""
+    fields = cbor.read_array(memory.encode_state(FULL), limit=memory.MAX_IMAGE_BYTES)
+    older = memory.decode_state(cbor.encode(fields[:-2]))
+    assert older.frozen
+    assert [(each.kind, each.scope) for each in older.standing] == [
+        (OrderKind.FREEZE, EVERYBODY),
+        (OrderKind.LIMITS, EVERYBODY),
+    ]
 
 
 def test_an_image_holds_every_use_of_every_authorisation():

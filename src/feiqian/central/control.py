@@ -1,8 +1,9 @@
 """Control orders: numbered in one sequence, signed with the root key, and for whom each is (R-03, R-06).
 
 An order is signed in the transaction that approves its proposal. Of each kind the highest number wins
-in a chip, so of each kind only the newest order that reaches a wallet is open for it. An order is kept
-as it was signed; what becomes of it at each wallet is `deliveries`'.
+in a chip, so of each kind only the newest order that reaches a wallet is open for it; of what stands,
+freezing and limits, the newest of each scope; of notices every one. An order is kept as it was signed;
+what becomes of it at each wallet is `deliveries`'.
 """
 
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ from feiqian.central.authority import Authority
 from feiqian.central.control_documents import OrderName, OrderWish, ScopeName
 from feiqian.central.membership import require_member
 from feiqian.crypto.cbor import VERSION
+from feiqian.crypto.suites import Suite
 from feiqian.money.limits import Limits
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Row, Transaction
 from feiqian.wire.control import (
     CONTROL_ORDER,
     EVERYBODY,
+    STANDING_KINDS,
     ControlOrder,
     FreezeParameter,
     GroupsParameter,
@@ -30,6 +33,8 @@ from feiqian.wire.control import (
     group_scope,
     institution_scope,
     make_order,
+    place_of,
+    read_parameter,
     wallet_scope,
 )
 
@@ -202,20 +207,22 @@ def newest(tx: Transaction, limit: int) -> list[Issued]:
 
 
 def open_for(tx: Transaction, wallet: str, now_ms: int) -> list[Issued]:
-    """The orders that a wallet's chip has still to judge: of each kind the newest, by number."""
+    """The orders that a wallet's chip has still to judge, by number; notices after the others."""
     code = wallet.partition("-")[0]
-    newest_of_kind: dict[OrderKind, Issued] = {}
-    for row in tx.query(_FOR_WALLET, (wallet, code, wallet)):
-        issued = _issued(row)
-        newest_of_kind[issued.kind] = issued
+    reaching = [_issued(row) for row in tx.query(_FOR_WALLET, (wallet, code, wallet))]
     return sorted(
         (
             issued
-            for issued in newest_of_kind.values()
+            for issued in _in_force(reaching)
             if issued.expires_at_ms > now_ms and not _is_final(tx, issued.number, wallet)
         ),
-        key=lambda issued: issued.number,
+        key=lambda issued: (issued.kind is OrderKind.NOTIFY, issued.number),
     )
+
+
+def _in_force(issued: list[Issued]) -> list[Issued]:
+    """Without those whose place a later one takes; all of them reach the same wallet."""
+    return list({place_of(each.kind, each.scope, each.number): each for each in issued}.values())
 
 
 def wallets_with_orders(tx: Transaction, now_ms: int) -> list[str]:
@@ -230,12 +237,42 @@ def wallets_with_orders(tx: Transaction, now_ms: int) -> list[str]:
 
 
 def open_to_many(tx: Transaction, now_ms: int) -> list[Issued]:
-    """Orders to more than one wallet that have not expired, the newest of each kind and scope."""
+    """Orders to more than one wallet that have not expired and hold for some of them, by number."""
     rows = tx.query(f"{_SELECT} WHERE scope <> 1 AND expires_at_ms > ? ORDER BY number", (now_ms,))
-    newest_of_kind = {}
+    by_scope: dict[Scope, list[Issued]] = {}
     for issued in map(_issued, rows):
-        newest_of_kind[issued.scope, issued.kind] = issued
-    return sorted(newest_of_kind.values(), key=lambda issued: issued.number)
+        by_scope.setdefault(issued.scope, []).append(issued)
+    in_force = (issued for reaching in by_scope.values() for issued in _in_force(reaching))
+    return sorted(in_force, key=lambda issued: issued.number)
+
+
+def frees_from_many(suite: Suite, tx: Transaction, wish: OrderWish) -> bool:
+    """Whether an order takes a wallet out of a group that is frozen or limited.
+
+    What two people ordered of a group would then be lifted by one.
+    """
+    if wish.order is not OrderName.GROUPS:
+        return False
+    rows = tx.query("SELECT group_number FROM wallet_groups WHERE wallet = ?", (wish.addressee,))
+    left = {int(group) for (group,) in rows} - set(wish.groups)
+    return any(_is_restricted(suite, tx, group_scope(group)) for group in left)
+
+
+def _is_restricted(suite: Suite, tx: Transaction, scope: Scope) -> bool:
+    """Whether a scope is frozen, or has limits, by the newest orders to it."""
+    rows = tx.query(
+        f"{_SELECT} WHERE scope = ? AND name = ? AND kind <= ? ORDER BY number",
+        (scope.kind, scope.name, max(STANDING_KINDS)),
+    )
+    in_force = _in_force([_issued(row) for row in rows])
+    return any(_restricts(CONTROL_ORDER.peek(suite, issued.raw)) for issued in in_force)
+
+
+def _restricts(order: ControlOrder) -> bool:
+    parameter = read_parameter(order)
+    if isinstance(parameter, FreezeParameter):
+        return parameter.frozen
+    return isinstance(parameter, LimitsParameter) and parameter.limits is not None
 
 
 def _is_final(tx: Transaction, number: int, wallet: str) -> bool:

@@ -149,8 +149,10 @@ class ControlDesk:
         self, wish: OrderWish, operator: str, tx: Transaction, now_ms: int
     ) -> ProposalStanding:
         control.check_wish(tx, wish, self._list_number(tx))
-        reaches_many = wish.scope is not ScopeName.WALLET
-        entered = self._enter(tx, ProposedAction.ORDER, wish, reaches_many, operator, now_ms)
+        concerns_many = wish.scope is not ScopeName.WALLET or control.frees_from_many(
+            self._office.suite, tx, wish
+        )
+        entered = self._enter(tx, ProposedAction.ORDER, wish, concerns_many, operator, now_ms)
         return self._settle(tx, entered, operator, now_ms)
 
     def _propose_listing(

@@ -13,7 +13,15 @@ from feiqian.crypto.compact import restore
 from feiqian.crypto.suites import Suite
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.wire.control import CONTROL_RECEIPT, ControlReceipt
+from feiqian.wire.control import (
+    CONTROL_RECEIPT,
+    ControlReceipt,
+    OrderKind,
+    Place,
+    Scope,
+    ScopeKind,
+    place_of,
+)
 from feiqian.wire.control_delivery import OrderNews
 
 
@@ -36,7 +44,7 @@ class OrderState(StrEnum):
     EXPIRED = "expired"
     """It was too late, by the chip's receipt or by the calendar."""
     SUPERSEDED = "superseded"
-    """The chip has executed a later order of this kind."""
+    """The chip has executed a later order that takes its place."""
 
 
 FINAL = frozenset(
@@ -120,6 +128,8 @@ def _take_receipt(
     tx: Transaction, news: News, raw: bytes, receipt: ControlReceipt, now_ms: int
 ) -> None:
     state = _state_by(receipt.outcome)
+    if state is OrderState.SUPERSEDED and _is_notice(tx, receipt.number):
+        state = OrderState.EXECUTED  # The wallet has it, and shows every notice.
     if not _change(tx, news, receipt.number, state, receipt.outcome, now_ms):
         return
     tx.execute(
@@ -128,6 +138,11 @@ def _take_receipt(
     )
     if state is OrderState.EXECUTED:
         _supersede(tx, news.wallet, receipt.number, now_ms)
+
+
+def _is_notice(tx: Transaction, number: int) -> bool:
+    rows = tx.query("SELECT kind FROM control_orders WHERE number = ?", (number,))
+    return bool(rows) and rows[0][0] == OrderKind.NOTIFY
 
 
 def _state_by(outcome: Outcome) -> OrderState:
@@ -170,13 +185,25 @@ def _begin(tx: Transaction, number: int, wallet: str, now_ms: int) -> None:
 
 
 def _supersede(tx: Transaction, wallet: str, number: int, now_ms: int) -> None:
-    """What was ordered before, of the same kind, this wallet will never execute."""
-    tx.execute(
-        "UPDATE deliveries SET state = 'superseded', weight = 2, changed_at_ms = ?"
-        " WHERE wallet = ? AND number < ? AND weight < 2"
-        " AND kind = (SELECT kind FROM control_orders WHERE number = ?)",
-        (now_ms, wallet, number, number),
+    """What this order took the place of, this wallet will never execute."""
+    rows = tx.query(
+        "SELECT number, kind, scope, name FROM control_orders WHERE number = ? OR"
+        " (number < ? AND number IN"
+        " (SELECT number FROM deliveries WHERE wallet = ? AND weight < 2)) ORDER BY number",
+        (number, number, wallet),
     )
+    *earlier, executed = ((row[0], _place(*row)) for row in rows)
+    for each, place in earlier:
+        if place == executed[1]:
+            tx.execute(
+                "UPDATE deliveries SET state = 'superseded', weight = 2, changed_at_ms = ?"
+                " WHERE wallet = ? AND number = ?",
+                (now_ms, wallet, each),
+            )
+
+
+def _place(number: int, kind: int, scope: int, name: str) -> Place:
+    return place_of(OrderKind(kind), Scope(ScopeKind(scope), name), number)
 
 
 def of_order(tx: Transaction, number: int, limit: int) -> list[Delivery]:

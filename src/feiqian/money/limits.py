@@ -6,6 +6,7 @@ payee apply the same ones. The platform can set others for a chip, which then ho
 the tier's (R-03).
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -46,6 +47,17 @@ def limits_of(tier: int) -> Limits:
     if not 0 <= tier < len(TIERS):
         raise Refusal(Outcome.MALFORMED, f"expected a tier from 0 to {len(TIERS) - 1}, got {tier}")
     return TIERS[tier]
+
+
+def strictest(ordered: Sequence[Limits]) -> Limits:
+    """Figure by figure the lowest of them; at least one must be given."""
+    return Limits(
+        min(each.holding_minor for each in ordered),
+        min(each.payment_minor for each in ordered),
+        min(each.offline_payment_minor for each in ordered),
+        min(each.offline_total_minor for each in ordered),
+        min(each.offline_hops for each in ordered),
+    )
 
 
 def check_payment(limits: Limits, amount_minor: int) -> None:

@@ -6,6 +6,10 @@ highest number wins**. So an order that comes again, late, or out of turn change
 needs to know what a chip has missed. What can be set is therefore set whole, never changed by a
 difference: frozen or not, these limits, these groups.
 
+Freezing and limits *stand*: they hold until the same scope hears otherwise. Of these the highest number
+wins of each kind **and scope**, and a chip obeys the strictest of all that stand: what was ordered for
+one wallet is not lifted by an order to all. Notices are shown, each of them, whatever their numbers.
+
 An order reaches one wallet, a group, the wallets of an institution, or all (R-06). Orders and
 receipts are made small for short messages: times are in seconds, and the parameter is the encoding of
 the structure that belongs to the kind.
@@ -39,12 +43,12 @@ UnixSeconds = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
 class OrderKind(IntEnum):
-    """What is ordered; each kind has its own register in the chip, in this order."""
+    """What is ordered; the chip tells the highest number executed of each, in this order."""
 
     FREEZE = 1
-    """Freeze the wallet, or lift it: `FreezeParameter`."""
+    """Freeze the wallet, or lift what the same scope was ordered: `FreezeParameter`."""
     LIMITS = 2
-    """Limits in place of the tier's, or the tier's again: `LimitsParameter`."""
+    """Limits in place of the tier's, or none from this scope again: `LimitsParameter`."""
     SYNCHRONISE = 3
     """Report now; no parameter. This and the next three take effect in the host."""
     CLOCK = 4
@@ -55,6 +59,10 @@ class OrderKind(IntEnum):
     """Show the holder a notice: `NoticeParameter`."""
     GROUPS = 7
     """To which groups the wallet belongs: `GroupsParameter`; for one wallet only."""
+
+
+STANDING_KINDS = frozenset({OrderKind.FREEZE, OrderKind.LIMITS})
+"""Kinds of which each scope has a register of its own."""
 
 
 class ScopeKind(IntEnum):
@@ -82,7 +90,7 @@ class FreezeParameter(Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 class LimitsParameter(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The limits from now on; None: those of the tier in the certificate."""
+    """The limits from now on; None: this scope orders none, so the tier's hold if no other does."""
 
     version: int
     limits: Limits | None
@@ -153,12 +161,12 @@ class ControlReceipt(Struct, frozen=True, array_like=True, forbid_unknown_fields
     version: int
     number: OrderNumber
     outcome: Outcome
-    """accepted: executed now; repeated: executed before; outdated: a later order of its kind was
-    executed; expired. Nothing else."""
+    """accepted: executed now; repeated: executed before; outdated: a later order was executed that
+    takes its place; expired. Nothing else."""
     counter: Annotated[int, Meta(ge=0, le=2**32 - 1)]
     """Of the last transfer signed: what was signed later, was signed after this."""
     frozen: bool
-    """After the order."""
+    """After the order, by whatever scope."""
 
 
 CONTROL_ORDER = SignedKind(b"feiqian/control-order", ControlOrder, MAX_ORDER_BYTES)
@@ -191,6 +199,19 @@ def make_order(
     order = cbor.decode(cbor.encode(order), ControlOrder, limit=MAX_ORDER_BYTES)
     check_order(order)
     return order
+
+
+Place = tuple[OrderKind, Scope | OrderNumber | None]
+
+
+def place_of(kind: OrderKind, scope: Scope, number: OrderNumber) -> Place:
+    """Of all orders that reach a wallet and have one place, the latest alone is of use there.
+
+    What stands has a place for each scope; notices add up, each is to be shown.
+    """
+    if kind in STANDING_KINDS:
+        return kind, scope
+    return kind, number if kind is OrderKind.NOTIFY else None
 
 
 def wallet_scope(number: str) -> Scope:

@@ -8,7 +8,9 @@ an image written before they existed then reads as one where nothing of theirs h
 from typing import Annotated, Protocol
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
+from feiqian.chip.card.standing import Standings, of_unknown_scope
 from feiqian.chip.commands import (
     MAX_AUTHORISATIONS,
     MAX_CHARGED,
@@ -117,6 +119,7 @@ class CardState(_Record, frozen=True):
     synchronised_at: Moment | None = None
     synchronised_number: Count = 0
     frozen: bool = False
+    """By all registers of `standing` that count; so are the limits."""
     ordered_limits: Limits | None = None
     """In place of the tier's."""
     floor_ms: Milliseconds = 0
@@ -132,6 +135,10 @@ class CardState(_Record, frozen=True):
     ] = ()
     charged: Annotated[bytes, Meta(max_length=MAX_CHARGED * CHARGED_BYTES)] = b""
     """First bytes of the digests of the newest fee orders that were charged, oldest first."""
+    standing: Standings = ()
+    """Orders to freeze and of limits, by scope."""
+    forgotten_number: Count = 0
+    """The highest number of a register of `standing` that had to make room."""
 
     def __repr__(self) -> str:
         """Nothing of the content: it holds the private key."""
@@ -152,4 +159,8 @@ def decode_state(image: bytes) -> CardState:
     """The state of an image; of an empty one, a blank chip's. An older image lacks later fields."""
     if not image:
         return CardState()
-    return cbor.convert(cbor.read_array(image, limit=MAX_IMAGE_BYTES), CardState)
+    state = cbor.convert(cbor.read_array(image, limit=MAX_IMAGE_BYTES), CardState)
+    if state.standing:
+        return state
+    number = max(state.executed_numbers)
+    return replace(state, standing=of_unknown_scope(number, state.frozen, state.ordered_limits))

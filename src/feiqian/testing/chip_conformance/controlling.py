@@ -144,6 +144,78 @@ class Controlling(Chapter):
         assert receipt == ControlReceipt(1, number, Outcome.OUTDATED, 0, frozen=True)
         assert bench.status == before
 
+    @pytest.mark.feature("R-03", "R-06")
+    @pytest.mark.parametrize("lifted", [2, 3, 4], ids=["group", "institution", "everybody"])
+    def test_only_the_same_scope_lifts_a_freeze(
+        self, bench: Bench, orders: Orders, lifted: int
+    ) -> None:
+        """Whoever is freed with others stays frozen for himself, and the other way round."""
+        orders.give(orders.signed(1, (OrderKind.GROUPS, GroupsParameter(1, (17,)))))
+        wider = (group_scope(17), institution_scope("A"), EVERYBODY)[lifted - 2]
+        orders.give(orders.signed(2))
+        assert orders.give(orders.signed(3, FREEZE, wider)).frozen
+        receipt = orders.give(orders.signed(4, THAW, wider))
+        assert receipt == ControlReceipt(1, 4, Outcome.ACCEPTED, 0, frozen=True)
+        bench.reset()
+        assert bench.status.frozen
+        orders.give(orders.signed(5, FREEZE, wider))
+        assert orders.give(orders.signed(6, THAW)).frozen
+        assert not orders.give(orders.signed(7, THAW, wider)).frozen
+
+    @pytest.mark.feature("R-04", "R-06")
+    def test_scopes_do_not_overtake_each_other(self, bench: Bench, orders: Orders) -> None:
+        """A freeze for one wallet that arrives after a later word to all is executed, and holds."""
+        orders.give(orders.signed(9, THAW, EVERYBODY))
+        assert orders.give(orders.signed(8)) == ControlReceipt(1, 8, Outcome.ACCEPTED, 0, True)
+        assert bench.status.executed_numbers[0] == 9
+        assert orders.give(orders.signed(7, THAW)).outcome is Outcome.OUTDATED
+        assert bench.status.frozen
+
+    @pytest.mark.feature("R-03", "R-06")
+    def test_of_all_limits_ordered_the_strictest_hold(self, bench: Bench, orders: Orders) -> None:
+        """Figure by figure the lowest that any scope orders; each scope takes back only its own."""
+        loose = Limits(9_000, 100, 90, 80, 7)
+        orders.give(orders.signed(1, (OrderKind.LIMITS, LimitsParameter(1, TIGHT))))
+        orders.give(orders.signed(2, (OrderKind.LIMITS, LimitsParameter(1, loose)), EVERYBODY))
+        assert bench.status.limits == Limits(500, 100, 90, 80, 1)
+        orders.give(orders.signed(3, (OrderKind.LIMITS, LimitsParameter(1, None)), EVERYBODY))
+        assert bench.status.limits == TIGHT
+
+    @pytest.mark.feature("R-05", "R-06")
+    def test_a_group_left_has_no_say_and_is_not_forgotten(
+        self, bench: Bench, orders: Orders
+    ) -> None:
+        """Its freeze rests while the wallet is out of it; its old orders stay old on return."""
+        joined, left = GroupsParameter(1, (17,)), GroupsParameter(1, (4,))
+        orders.give(orders.signed(1, (OrderKind.GROUPS, joined)))
+        thaw = orders.signed(2, THAW, group_scope(17))
+        orders.give(thaw)
+        orders.give(orders.signed(3, FREEZE, group_scope(17)))
+        assert not orders.give(orders.signed(4, (OrderKind.GROUPS, left))).frozen
+        assert not bench.status.frozen
+        assert orders.give(orders.signed(5, (OrderKind.GROUPS, joined))).frozen
+        assert orders.give(thaw).outcome is Outcome.OUTDATED
+        assert bench.status.frozen
+
+    @pytest.mark.feature("R-05", "R-06")
+    def test_groups_beyond_counting_cannot_be_played_back(
+        self, bench: Bench, orders: Orders
+    ) -> None:
+        """However many groups a wallet has left, an order executed before is never executed again."""
+        number, freezes = 0, []
+        for group in range(1, 81):
+            joined = GroupsParameter(1, (group,))
+            orders.give(orders.signed(number + 1, (OrderKind.GROUPS, joined)))
+            freezes.append(orders.signed(number + 2, FREEZE, group_scope(group)))
+            orders.give(freezes[-1])
+            number += 3
+            orders.give(orders.signed(number, THAW, group_scope(group)))
+        for group in (1, 40, 80):
+            number += 1
+            orders.give(orders.signed(number, (OrderKind.GROUPS, GroupsParameter(1, (group,)))))
+            assert orders.give(freezes[group - 1]).outcome is Outcome.OUTDATED
+            assert not bench.status.frozen
+
     @pytest.mark.feature("R-05")
     def test_a_thaw_does_not_thaw_twice(self, bench: Bench, orders: Orders) -> None:
         """A thaw of the past that is played back after a new freeze lifts nothing."""
