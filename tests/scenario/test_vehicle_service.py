@@ -8,8 +8,8 @@ import pytest
 from feiqian.outcomes import Outcome
 from feiqian.ports import Delivery
 from feiqian.protocol.service.fees import order_id_of
+from feiqian.protocol.service.records import VehicleService
 from feiqian.protocol.service.states import State
-from feiqian.protocol.service.vehicle import VehicleService
 from feiqian.testing import virtual_time
 from feiqian.testing.service_world import (
     LATITUDE_E7,

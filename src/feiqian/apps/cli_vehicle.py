@@ -28,8 +28,8 @@ from feiqian.crypto.suite_names import suite_named
 from feiqian.money.amounts import format_amount, parse_amount
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link, Transaction
+from feiqian.protocol.service.records import VehicleService
 from feiqian.protocol.service.states import ENDS, State
-from feiqian.protocol.service.vehicle import VehicleService
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.in_vehicle import grants
 from feiqian.vehicle.in_vehicle.client import Trusted, VehicleClient, Wish
@@ -114,7 +114,6 @@ async def init(
     suite = suite_named(management.suite)
     key = suite.generate()
     one = Registered(name, Member.VEHICLE, key.public)
-    await roads.register(road, one)
     until_ms = SystemClock().now().midpoint_ms + YEAR_MS
     signer = roads.party_key(road / roads.MANAGEMENT, suite)
     word = membership(suite, signer, management.name, one, until_ms)
@@ -130,7 +129,7 @@ async def init(
         membership=word.hex(),
         providers={provider: roads.party_key(road / provider, suite).public.hex()},
     )
-    roads.make_party(home, config, roads.token_for(road, name), key)
+    await roads.enrol(road, home, config, key, one)
     output.result(Made(name), f"{name} is in {home}; it trusts {provider}")
 
 

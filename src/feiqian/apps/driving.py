@@ -9,8 +9,8 @@ from feiqian.adapters.position_addresses import open_positions
 from feiqian.adapters.route_positions import RoutePositions, Stop
 from feiqian.apps.places import parse_place
 from feiqian.ports import PositionSource
+from feiqian.protocol.service.records import VehicleService
 from feiqian.protocol.service.states import ENDS
-from feiqian.protocol.service.vehicle import VehicleService
 from feiqian.vehicle.in_vehicle.client import VehicleClient
 
 LOOK_EVERY_S = 1.0

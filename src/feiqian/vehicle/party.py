@@ -15,7 +15,8 @@ from typing import ClassVar, Generic, TypeVar
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Clock, Delivery, Link, MessageBus, Store, Transaction
 from feiqian.protocol.service.facts import Fact, Heard, TimePassed
-from feiqian.protocol.service.machine import Service, ServiceMachine
+from feiqian.protocol.service.machine import ServiceMachine
+from feiqian.protocol.service.records import Service
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import post as posts
 from feiqian.vehicle import service_rows

@@ -6,7 +6,8 @@ import msgspec
 
 from feiqian.crypto import cbor
 from feiqian.ports import Transaction
-from feiqian.protocol.service.machine import Service, ServiceMachine
+from feiqian.protocol.service.machine import ServiceMachine
+from feiqian.protocol.service.records import Service
 from feiqian.protocol.service.states import ENDS, Event, State
 
 R = TypeVar("R", bound=Service)

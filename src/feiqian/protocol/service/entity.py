@@ -6,8 +6,6 @@ order that names it, for a service it has ended, for exactly the amount ordered.
 
 from typing import ClassVar
 
-from feiqian.crypto.cbor import VERSION
-from feiqian.crypto.certificates import Name
 from feiqian.crypto.suites import Suite
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
 from feiqian.protocol.service.facts import (
@@ -18,48 +16,39 @@ from feiqian.protocol.service.facts import (
     SiteRefused,
     SiteStarted,
 )
-from feiqian.protocol.service.fees import read_order, receipt_fields
-from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
+from feiqian.protocol.service.fee_side import FeeSide
+from feiqian.protocol.service.fees import check_order
+from feiqian.protocol.service.machine import require_sender
+from feiqian.protocol.service.receipts import ANOMALOUS
+from feiqian.protocol.service.records import EntityService
 from feiqian.protocol.service.states import Event, State
 from feiqian.timing.moment import Moment
-from feiqian.wire.fees import FeeOrder, FeeReceipt, FeeReconciled
+from feiqian.wire.fees import FeeOrder, FeeReconciled
 from feiqian.wire.service import (
     Matched,
     Member,
     ServiceCancelled,
-    ServiceClosed,
     ServiceEnded,
     ServiceStarted,
     ServiceStop,
 )
-from feiqian.wire.usage import ServiceClass, Usage, check_usage
+from feiqian.wire.usage import Usage, check_usage
 
 
-class EntityService(Service, frozen=True):
-    """What an entity stores of a service."""
-
-    vehicle: Name = "-"
-    service: ServiceClass = ServiceClass.PARKING
-    tariff: str = ""
-    ceiling_minor: int = 0
-    until_ms: int = 0
-    """The authorisation's end."""
-    order: bytes = b""
-    """The fee order, as signed."""
-
-
-class EntityMachine(ServiceMachine[EntityService]):
+class EntityMachine(FeeSide[EntityService]):
     """The entity's side."""
 
     MEMBER: ClassVar = Member.ENTITY
 
     def __init__(self, record: EntityService, name: str, management: str, suite: Suite) -> None:
-        super().__init__(record, name)
-        self._management = management
-        self._suite = suite
+        super().__init__(record, name, suite)
+        self._server = management
         self._ended: SiteEnded | None = None
-        self._settled: FeeSettled | None = None
         self._reconciled: Reconciled | None = None
+
+    @property
+    def _management(self) -> str:
+        return self._server
 
     # Matched, served -----------------------------------------------------------------------------
     def _on_matched(self, heard: Heard, now: Moment) -> Event:
@@ -120,12 +109,7 @@ class EntityMachine(ServiceMachine[EntityService]):
         order = heard.message
         require_sender(order, self._management)
         assert isinstance(order, FeeOrder)
-        if (order.entity, order.vehicle) != (self.name, self.record.vehicle):
-            raise Refusal(Outcome.WRONG_ADDRESSEE, "expected the order of this service")
-        if order.amount_minor > self.record.ceiling_minor:
-            raise Refusal(Outcome.OVER_CEILING, f"expected at most {self.record.ceiling_minor}")
-        if now.certainly_after(order.expires_at_ms):
-            raise Refusal(Outcome.EXPIRED, "expected an order that still stands")
+        check_order(order, self.record.vehicle, self.name, self.record.ceiling_minor, now)
         if not self.record.order:
             self._set(order=heard.raw, deadline_ms=order.expires_at_ms)
         return Event.ORDER
@@ -140,60 +124,33 @@ class EntityMachine(ServiceMachine[EntityService]):
             raise Refusal(Outcome.NOT_AUTHORISED, f"nothing is to be paid: {state}")
         if raw != self.record.order:
             raise Refusal(Outcome.KEY_REUSED, "expected the order that this service has")
-        return read_order(self._suite, raw)
+        return self._order
 
     def _on_fee_settled(self, fact: FeeSettled, _: Moment) -> Event | None:
         settlement = fact.settlement
         if settlement.outcome not in SUCCESSES:
             self.problems.append(f"payment: {settlement.outcome}: {settlement.detail}")
             return None
-        order = read_order(self._suite, self.record.order)
-        if settlement.amount_minor != order.amount_minor:
-            raise Refusal(Outcome.AMOUNT_MISMATCH, f"expected {order.amount_minor}")
-        self._settled = fact
-        return Event.PAID_OFFLINE if settlement.offline else Event.PAID
+        if settlement.amount_minor != self._order.amount_minor:
+            raise Refusal(Outcome.AMOUNT_MISMATCH, f"expected {self._order.amount_minor}")
+        return self._paid(settlement)
 
     def _on_reconciled(self, fact: Reconciled, _: Moment) -> Event:
         self._reconciled = fact
         if fact.outcome in SUCCESSES:
             return Event.RECONCILED
-        self._because(fact.outcome, "what was paid offline is anomalous")
+        self._because(fact.outcome, ANOMALOUS)
         return Event.ANOMALOUS
 
-    def _enter_paid(self, _: Moment) -> None:
-        self._receipt()
+    def _enter_paid(self, now: Moment) -> None:
+        super()._enter_paid(now)
         self._tell_reconciled()
-
-    def _enter_paid_offline(self, _: Moment) -> None:
-        self._receipt()
-
-    def _receipt(self) -> None:
-        if self._settled is None:
-            return
-        order = read_order(self._suite, self.record.order)
-        self._tell(FeeReceipt, **receipt_fields(order, self._settled.settlement))
 
     def _tell_reconciled(self) -> None:
         if self._reconciled is not None:
-            order = read_order(self._suite, self.record.order)
             outcome = self._reconciled.outcome
-            self._tell(FeeReconciled, order_id=order.order_id, outcome=outcome)
-
-    # Ends ----------------------------------------------------------------------------------------
-    def _on_service_closed(self, heard: Heard, _: Moment) -> Event | None:
-        closed = heard.message
-        require_sender(closed, self._management)
-        assert isinstance(closed, ServiceClosed)
-        return self._closed(closed)
-
-    def _tell(self, shape: type, **fields: object) -> None:
-        self._say(shape, self._management, request_id=self.record.request_id, **fields)
+            self._tell(FeeReconciled, order_id=self._order.order_id, outcome=outcome)
 
 
 _PAYABLE = frozenset({State.AWAITING_PAYMENT, State.UNPAID, State.PAID, State.PAID_OFFLINE})
 """Paid ones, too: the payer's proof may have been lost, and is given again."""
-
-
-def new_entity_service(request_id: bytes) -> EntityService:
-    """Before the match."""
-    return EntityService(VERSION, request_id)

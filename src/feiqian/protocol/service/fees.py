@@ -1,19 +1,12 @@
-"""Fee orders and the proofs of their payment: built, read, and verified the same way everywhere.
-
-A receipt of a fee is believed for the proof in it: the confirmation of the payee's manager, or the
-receipt of the payee's chip, both about the very transfers named. So a party can say that a fee was
-paid only if it was.
-"""
+"""Fee orders: one for a request, named by it, read and judged alike by whoever pays and whoever is paid."""
 
 from typing import Any
 
-from feiqian.crypto.certificates import SignedCertificate
 from feiqian.crypto.suites import Suite
-from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.service.facts import Settlement
-from feiqian.wire.fees import FEE_ORDER, FeeOrder, FeeReceipt
-from feiqian.wire.payment import CONFIRMATION, RECEIPT
+from feiqian.timing.moment import Moment
+from feiqian.wire.fees import FEE_ORDER, FeeOrder
 
 _ORDER_ID = b"feiqian/fee-order-id\x00"
 _QUESTION_ID = b"feiqian/presence-question-id\x00"
@@ -50,50 +43,13 @@ def receipt_fields(order: FeeOrder, settlement: Settlement) -> dict[str, Any]:
     }
 
 
-def check_proof(trust: TrustStore, receipt: FeeReceipt, wallet: bytes, now_ms: int) -> None:
-    """Verify that the transfers named paid the wallet with this fingerprint that amount.
-
-    Raises `Refusal`: certificates' names, malformed and its kin, bad_signature, wrong_addressee,
-    wrong_session, amount_mismatch.
-    """
-    payee = trust.verify_chip(receipt.certificate, now_ms)
-    if (receipt.payee, payee.fingerprint) != (wallet, wallet):
-        raise Refusal(Outcome.WRONG_ADDRESSEE, "expected a payment to the entity's wallet")
-    said = _read_receipt(trust, receipt, payee) if receipt.offline else _read(trust, receipt, payee)
-    if said[:2] != (receipt.nonce, receipt.transfers):
-        raise Refusal(Outcome.WRONG_SESSION, "expected a proof of the transfers named")
-    if said[2] != receipt.amount_minor:
-        raise Refusal(Outcome.AMOUNT_MISMATCH, f"expected a proof of {receipt.amount_minor}")
-
-
-def _read(
-    trust: TrustStore, receipt: FeeReceipt, payee: SignedCertificate
-) -> tuple[bytes, tuple[bytes, ...], int]:
-    manager = trust.institution(payee.value.issuer)
-    said = CONFIRMATION.read(trust.suite, receipt.proof, manager.value.public_key)
-    if said.payee != payee.fingerprint:
-        raise Refusal(Outcome.WRONG_ADDRESSEE, "expected a confirmation for the entity's wallet")
-    return said.nonce, said.transfers, said.amount_minor
-
-
-def _read_receipt(
-    trust: TrustStore, receipt: FeeReceipt, payee: SignedCertificate
-) -> tuple[bytes, tuple[bytes, ...], int]:
-    said = RECEIPT.read(trust.suite, receipt.proof, payee.value.public_key)
-    return said.nonce, said.transfers, said.amount_minor
-
-
-def agree(one: FeeReceipt, other: FeeReceipt) -> bool:
-    """Whether payer and payee speak of one payment (V-11)."""
-    return _payment(one) == _payment(other) and one.side is not other.side
-
-
-def _payment(receipt: FeeReceipt) -> tuple[object, ...]:
-    return (
-        receipt.order_id,
-        receipt.amount_minor,
-        receipt.payee,
-        receipt.nonce,
-        receipt.transfers,
-        receipt.offline,
-    )
+def check_order(
+    order: FeeOrder, vehicle: str, entity: str, ceiling_minor: int, now: Moment
+) -> None:
+    """Raise `Refusal` wrong_addressee, over_ceiling or expired unless this service may pay it now."""
+    if (order.vehicle, order.entity) != (vehicle, entity):
+        raise Refusal(Outcome.WRONG_ADDRESSEE, f"expected an order for {vehicle}, at {entity}")
+    if order.amount_minor > ceiling_minor:
+        raise Refusal(Outcome.OVER_CEILING, f"expected at most {ceiling_minor}")
+    if now.certainly_after(order.expires_at_ms):
+        raise Refusal(Outcome.EXPIRED, "expected an order that still stands")

@@ -10,36 +10,17 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from feiqian.crypto.cbor import VERSION
-from feiqian.crypto.certificates import UnixMs
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.service.facts import Fact, Heard, TimePassed
+from feiqian.protocol.service.records import NEVER_MS, Service
 from feiqian.protocol.service.states import ENDS, Event, State, closed_event
 from feiqian.protocol.service.table import next_state
 from feiqian.timing.moment import Moment
-from feiqian.wire.payment import Detail
-from feiqian.wire.service import Member, RequestId, Said, ServiceClosed
+from feiqian.wire.service import Member, Said, ServiceClosed
 
 MAX_DETAIL = 300
-NEVER_MS = 0
-
-
-class Service(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What every role stores of a service."""
-
-    version: int
-    request_id: RequestId
-    state: State = State.START
-    deadline_ms: UnixMs = NEVER_MS
-    """When `EXPIRED` is due; 0: never."""
-    outcome: Outcome = Outcome.ACCEPTED
-    """Why it stands or ended as it did."""
-    detail: Detail = ""
-    closed_number: int = 0
-    """Of the last ending that the management server told."""
-
 
 R = TypeVar("R", bound=Service)
 M = TypeVar("M", bound=Said)
@@ -107,8 +88,16 @@ class ServiceMachine(Generic[R]):
             return None
         return Event.EXPIRED
 
-    def _closed(self, closed: ServiceClosed) -> Event | None:
-        """The management server's word on the end; an older one than was heard says nothing."""
+    @property
+    def _management(self) -> str:
+        """The server that matches, orders, and says how it ended."""
+        raise NotImplementedError
+
+    def _on_service_closed(self, heard: Heard, _: Moment) -> Event | None:
+        """The server's word on the end; an older one than was heard says nothing."""
+        closed = heard.message
+        require_sender(closed, self._management)
+        assert isinstance(closed, ServiceClosed)
         if closed.number <= self.record.closed_number:
             return None
         self._set(closed_number=closed.number)

@@ -8,22 +8,20 @@ payment (V-11).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-from feiqian.crypto.cbor import VERSION
-from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
+from feiqian.protocol.service.admission import PAYMENT_MARGIN_MS, ManagementSetup, admitted
 from feiqian.protocol.service.facts import CancelAsked, Departed, Heard, Located, Unclear
-from feiqian.protocol.service.fees import agree, check_proof, order_id_of, question_id_of
-from feiqian.protocol.service.grants import check_covers, read_authorisation, read_statement
-from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
+from feiqian.protocol.service.fees import order_id_of, question_id_of
+from feiqian.protocol.service.machine import ServiceMachine, require_sender
+from feiqian.protocol.service.receipts import ANOMALOUS, check_proof, compare
+from feiqian.protocol.service.records import ManagementService
 from feiqian.protocol.service.states import ENDS, Event, State
 from feiqian.timing.moment import Moment
-from feiqian.wire.fees import FEE_RECEIPT, FeeOrder, FeeOwed, FeeReceipt, FeeReconciled, Side
+from feiqian.wire.fees import FeeOrder, FeeOwed, FeeReceipt, FeeReconciled, Side
 from feiqian.wire.presence import PresenceAnswer, PresenceQuestion
 from feiqian.wire.service import (
-    OFFER,
     Ending,
     Matched,
     Member,
@@ -31,11 +29,10 @@ from feiqian.wire.service import (
     ServiceCancelled,
     ServiceClosed,
     ServiceEnded,
-    ServiceOffer,
     ServiceStarted,
     ServiceStop,
 )
-from feiqian.wire.usage import Fee, ServiceClass, Usage, check_usage
+from feiqian.wire.usage import Fee, check_usage
 
 START_PATIENCE_MS = 600_000
 """How long an entity has to begin what was matched."""
@@ -43,76 +40,12 @@ ASK_PATIENCE_MS = 30_000
 """How long entities have to answer a question; then it counts as no."""
 ORDER_VALID_MS = 24 * 3600 * 1000
 """How long a fee order stands, unless the authorisation ends before."""
-PAYMENT_MARGIN_MS = 300_000
-"""How long before the authorisation ends a service is stopped, so that its fee can still be paid."""
 MAX_ASKED = 16
 """Entities that are asked at once; where more are possible, nothing is matched."""
 
-Pricing = Callable[[str, Usage], Fee]
-"""What a usage costs by the tariff of this name. `Refusal` when there is none."""
-
-
-class ManagementService(Service, frozen=True):
-    """What the management server stores of a service."""
-
-    vehicle: str = ""
-    provider: str = ""
-    entity: str = ""
-    service: ServiceClass = ServiceClass.PARKING
-    tariff: str = ""
-    wallet: bytes = b""
-    """Fingerprint of the entity's."""
-    payer: bytes = b""
-    """Fingerprint of the vehicle's."""
-    authorisation_number: int = 0
-    ceiling_minor: int = 0
-    until_ms: int = 0
-    """The authorisation's end."""
-    matched: bool = False
-    """Whether the entity has heard of it."""
-    asked: tuple[str, ...] = ()
-    answers: tuple[tuple[str, bool], ...] = ()
-    question_count: int = 0
-    resume_ms: int = 0
-    """The deadline that questions interrupted."""
-    stop_reason: Outcome = Outcome.ACCEPTED
-    amount_minor: int = 0
-    order: bytes = b""
-    """The order's id, once there is one."""
-    payer_receipt: bytes = b""
-    payee_receipt: bytes = b""
-    reconciled: Outcome | None = None
-    endings: int = 0
-
-
-class Register(Protocol):
-    """Who belongs to this management server."""
-
-    def provider_key(self, name: str) -> bytes:
-        """`Refusal` unknown_name."""
-        ...
-
-    def wallet_of(self, entity: str) -> bytes:
-        """Fingerprint of a registered entity's wallet. `Refusal` unknown_name."""
-        ...
-
-    def statement_of(self, entity: str) -> bytes:
-        """Its provider's statement."""
-        ...
-
-    def uses_taken(self, payer: bytes, authorisation_number: int) -> int:
-        """Requests under this authorisation that were, or may still be, charged."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ManagementSetup:
-    """What the server judges by."""
-
-    name: str
-    trust: TrustStore
-    register: Register
-    price: Pricing
+_AWAITING_RECEIPTS = frozenset(
+    {State.FEE_DUE, State.FEE_OWED, State.UNPAID, State.AWAITING_PAYEE, State.AWAITING_PAYER}
+)
 
 
 class ManagementMachine(ServiceMachine[ManagementService]):
@@ -126,6 +59,10 @@ class ManagementMachine(ServiceMachine[ManagementService]):
         self._trust = setup.trust
         self._fee: Fee | None = None
 
+    @property
+    def _management(self) -> str:
+        return self.name
+
     # Authorised ----------------------------------------------------------------------------------
     def _on_service_authorised(self, heard: Heard, now: Moment) -> Event | None:
         if self.record.state is not State.START:
@@ -134,47 +71,11 @@ class ManagementMachine(ServiceMachine[ManagementService]):
         assert isinstance(authorised, ServiceAuthorised)
         self._set(vehicle=authorised.sender)
         try:
-            self._consider(authorised, now)
+            self.record = admitted(self.record, authorised, self._setup, now)
         except Refusal as refusal:
             self._because(refusal.outcome, refusal.detail)
             return Event.UNACCEPTABLE
         return Event.CHIP_AUTHORISED
-
-    def _consider(self, authorised: ServiceAuthorised, now: Moment) -> None:
-        suite, register = self._trust.suite, self._setup.register
-        provider = OFFER.peek(suite, authorised.offer).sender
-        key = register.provider_key(provider)
-        offer = OFFER.read(suite, authorised.offer, key)
-        self._check_offer(offer, authorised, now)
-        statement = read_statement(suite, offer.statement, key, now)
-        if register.wallet_of(statement.entity) != statement.wallet:
-            raise Refusal(Outcome.NOT_AUTHORISED, "expected the entity's registered wallet")
-        chip = self._trust.verify_chip(authorised.certificate, now.midpoint_ms)
-        signed = read_authorisation(suite, authorised.authorisation, chip.value.public_key)
-        check_covers(signed, statement, key, now)
-        grant = signed.grant
-        if register.uses_taken(chip.fingerprint, signed.number) >= grant.uses:
-            raise Refusal(Outcome.NOT_AUTHORISED, "expected an authorisation with a use left")
-        self._set(
-            provider=provider,
-            entity=statement.entity,
-            service=offer.service,
-            tariff=offer.tariff,
-            wallet=statement.wallet,
-            payer=chip.fingerprint,
-            authorisation_number=signed.number,
-            ceiling_minor=grant.ceiling_minor,
-            until_ms=grant.valid_until_ms,
-            deadline_ms=min(offer.expires_at_ms, grant.valid_until_ms - PAYMENT_MARGIN_MS),
-        )
-
-    def _check_offer(self, offer: ServiceOffer, authorised: ServiceAuthorised, now: Moment) -> None:
-        if authorised.sender not in offer.recipients or offer.management != self.name:
-            raise Refusal(Outcome.WRONG_ADDRESSEE, "expected an offer to this vehicle, for us")
-        if offer.request_id != self.record.request_id:
-            raise Refusal(Outcome.WRONG_SESSION, "expected the offer of this request")
-        if now.certainly_after(offer.expires_at_ms):
-            raise Refusal(Outcome.EXPIRED, "expected an offer that still stands")
 
     # Match ---------------------------------------------------------------------------------------
     def _on_located(self, fact: Located, _: Moment) -> Event:
@@ -349,51 +250,31 @@ class ManagementMachine(ServiceMachine[ManagementService]):
     def _on_fee_receipt(self, heard: Heard, now: Moment) -> Event | None:
         receipt, record = heard.message, self.record
         assert isinstance(receipt, FeeReceipt)
-        payer = receipt.side is Side.PAYER
-        require_sender(receipt, record.vehicle if payer else record.entity)
+        require_sender(receipt, record.vehicle if receipt.side is Side.PAYER else record.entity)
         if receipt.order_id != record.order:
             raise Refusal(Outcome.WRONG_SESSION, "expected a receipt of this request's order")
         if record.state not in _AWAITING_RECEIPTS:
             return None
         check_proof(self._trust, receipt, record.wallet, now.midpoint_ms)
-        if payer and not record.payer_receipt:
-            self._set(payer_receipt=heard.raw)
-        elif not payer and not record.payee_receipt:
-            self._set(payee_receipt=heard.raw)
-        return self._compare(payer)
+        self._keep(receipt.side, heard.raw)
+        event, outcome, detail = compare(self.record, receipt.side, self._trust.suite)
+        self._because(outcome, detail)
+        return event
 
-    def _compare(self, payer: bool) -> Event:
-        record, suite = self.record, self._trust.suite
-        if not record.payer_receipt or not record.payee_receipt:
-            return Event.PAYER_RECEIPT if payer else Event.PAYEE_RECEIPT
-        one = FEE_RECEIPT.peek(suite, record.payer_receipt)
-        other = FEE_RECEIPT.peek(suite, record.payee_receipt)
-        if not agree(one, other) or one.amount_minor != record.amount_minor:
-            self._because(Outcome.AMOUNT_MISMATCH, "the receipts of both sides do not agree")
-            return Event.DISAGREED
-        self._because(Outcome.ACCEPTED, "")
-        if one.offline and record.reconciled is None:
-            return Event.AGREED_OFFLINE
-        return self._reconciled_before(record.reconciled)
+    def _keep(self, side: Side, raw: bytes) -> None:
+        """The first of each side counts."""
+        kept = "payer_receipt" if side is Side.PAYER else "payee_receipt"
+        if not getattr(self.record, kept):
+            self._set(**{kept: raw})
 
-    def _reconciled_before(self, outcome: Outcome | None) -> Event:
-        """The receipts agree, and nothing is left to reconcile, or it turned out anomalous."""
-        if outcome is None or outcome in SUCCESSES:
-            return Event.AGREED
-        self._because(outcome, "what was paid offline is anomalous")
-        return Event.ANOMALOUS
-
-    def _on_fee_reconciled(self, heard: Heard, _: Moment) -> Event | None:
+    def _on_fee_reconciled(self, heard: Heard, _: Moment) -> Event:
         said = heard.message
         require_sender(said, self.record.entity)
         assert isinstance(said, FeeReconciled)
-        return self._reconcile(said.outcome)
-
-    def _reconcile(self, outcome: Outcome) -> Event:
-        self._set(reconciled=outcome)
-        if outcome in SUCCESSES:
+        self._set(reconciled=said.outcome)
+        if said.outcome in SUCCESSES:
             return Event.RECONCILED
-        self._because(outcome, "what was paid offline is anomalous")
+        self._because(said.outcome, ANOMALOUS)
         return Event.ANOMALOUS
 
     # Ends ----------------------------------------------------------------------------------------
@@ -420,13 +301,3 @@ class ManagementMachine(ServiceMachine[ManagementService]):
 
     def _tell(self, shape: Callable[..., Any], *recipients: str, **fields: Any) -> None:  # noqa: ANN401
         self._say(shape, *recipients, request_id=self.record.request_id, **fields)
-
-
-_AWAITING_RECEIPTS = frozenset(
-    {State.FEE_DUE, State.FEE_OWED, State.UNPAID, State.AWAITING_PAYEE, State.AWAITING_PAYER}
-)
-
-
-def new_management_service(request_id: bytes) -> ManagementService:
-    """Before anything was heard of it."""
-    return ManagementService(VERSION, request_id)

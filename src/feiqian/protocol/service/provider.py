@@ -4,28 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from feiqian.crypto.certificates import Name
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.service.facts import Heard
-from feiqian.protocol.service.machine import Service, ServiceMachine, require_sender
+from feiqian.protocol.service.machine import ServiceMachine, require_sender
+from feiqian.protocol.service.records import ProviderService
 from feiqian.protocol.service.states import Event
 from feiqian.timing.moment import Moment
 from feiqian.wire.service import (
     Member,
     RequestDeclined,
     ServiceCancelled,
-    ServiceClosed,
     ServiceOffer,
     ServiceRequest,
 )
 from feiqian.wire.usage import ServiceClass
-
-
-class ProviderService(Service, frozen=True):
-    """What a provider stores of a request."""
-
-    vehicle: Name = "-"
-    entity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +53,10 @@ class ProviderMachine(ServiceMachine[ProviderService]):
         self._setup = setup
         self._offered: tuple[ServiceRequest, OfferedEntity] | None = None
 
+    @property
+    def _management(self) -> str:
+        return self._setup.management
+
     def _on_service_request(self, heard: Heard, _: Moment) -> Event:
         request = heard.message
         assert isinstance(request, ServiceRequest)
@@ -77,12 +73,6 @@ class ProviderMachine(ServiceMachine[ProviderService]):
         assert isinstance(heard.message, ServiceCancelled)
         self._because(heard.message.outcome, heard.message.detail)
         return Event.CANCELLED
-
-    def _on_service_closed(self, heard: Heard, _: Moment) -> Event | None:
-        closed = heard.message
-        require_sender(closed, self._setup.management)
-        assert isinstance(closed, ServiceClosed)
-        return self._closed(closed)
 
     def _judge_time(self, now: Moment) -> Event | None:
         event = super()._judge_time(now)

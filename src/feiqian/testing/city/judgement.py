@@ -10,7 +10,7 @@ books are audited.
 from collections import Counter
 from dataclasses import dataclass
 
-from feiqian.protocol.service.management import ManagementService
+from feiqian.protocol.service.records import ManagementService
 from feiqian.protocol.service.states import State
 from feiqian.testing.audit import auditor
 from feiqian.testing.city.city import City

@@ -6,7 +6,7 @@ from typing import ClassVar
 from feiqian.crypto.cbor import VERSION
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
 from feiqian.ports import Link, Transaction
-from feiqian.protocol.service.entity import EntityMachine, EntityService, new_entity_service
+from feiqian.protocol.service.entity import EntityMachine
 from feiqian.protocol.service.facts import (
     FeeSettled,
     Reconciled,
@@ -15,6 +15,7 @@ from feiqian.protocol.service.facts import (
     SiteStarted,
 )
 from feiqian.protocol.service.fees import read_order
+from feiqian.protocol.service.records import EntityService
 from feiqian.protocol.service.states import State
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import post as posts
@@ -60,7 +61,7 @@ class Entity(Party[EntityService]):
 
     def _new(self, request_id: bytes, message: Said) -> EntityService | None:
         known = isinstance(message, Matched | ServiceStop)
-        return new_entity_service(request_id) if known else None
+        return EntityService(VERSION, request_id) if known else None
 
     def _hear_plainly(self, tx: Transaction, letter: Letter, now: Moment) -> None:
         question = letter.message

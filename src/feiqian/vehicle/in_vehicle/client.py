@@ -23,13 +23,10 @@ from feiqian.protocol.service.facts import (
     Settlement,
 )
 from feiqian.protocol.service.fees import read_order
+from feiqian.protocol.service.offers import VehicleSetup
+from feiqian.protocol.service.records import VehicleService, new_vehicle_service
 from feiqian.protocol.service.states import State
-from feiqian.protocol.service.vehicle import (
-    VehicleMachine,
-    VehicleService,
-    VehicleSetup,
-    new_vehicle_service,
-)
+from feiqian.protocol.service.vehicle import VehicleMachine
 from feiqian.vehicle import post as posts
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.in_vehicle import grants

@@ -112,7 +112,7 @@ def membership(
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The register within a transaction; `protocol.service_management.Register`."""
+    """The register within a transaction; `protocol.service.admission.Register`."""
 
     tx: Transaction
 

@@ -8,16 +8,13 @@ so nothing replayed from before a restart is believed either: it is stale.
 from collections.abc import Sequence
 from typing import ClassVar
 
+from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.trust import TrustStore
 from feiqian.ports import Transaction
+from feiqian.protocol.service.admission import ManagementSetup, Pricing
 from feiqian.protocol.service.facts import CancelAsked, Departed, Fact, Heard, Located, Unclear
-from feiqian.protocol.service.management import (
-    ManagementMachine,
-    ManagementService,
-    ManagementSetup,
-    Pricing,
-    new_management_service,
-)
+from feiqian.protocol.service.management import ManagementMachine
+from feiqian.protocol.service.records import ManagementService
 from feiqian.protocol.service.states import State
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import service_rows
@@ -87,7 +84,7 @@ class ManagementServer(Party[ManagementService]):
 
     def _new(self, request_id: bytes, message: Said) -> ManagementService | None:
         known = isinstance(message, ServiceAuthorised | ServiceCancelled)
-        return new_management_service(request_id) if known else None
+        return ManagementService(VERSION, request_id) if known else None
 
     def _store(self, tx: Transaction, record: ManagementService, now_ms: int) -> None:
         service_rows.store(

@@ -12,12 +12,8 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.protocol.service.provider import (
-    OfferedEntity,
-    ProviderMachine,
-    ProviderService,
-    ProviderSetup,
-)
+from feiqian.protocol.service.provider import OfferedEntity, ProviderMachine, ProviderSetup
+from feiqian.protocol.service.records import ProviderService
 from feiqian.vehicle.party import Office, Party
 from feiqian.wire.authorisation import ENTITY_STATEMENT, EntityStatement
 from feiqian.wire.service import Said, ServiceRequest
