@@ -96,7 +96,7 @@ class Outcome(StrEnum):
 
     # Time --------------------------------------------------------------------------------------
     TIME_UNKNOWN = "time_unknown"
-    """The wallet does not know the time, so that offline it neither pays nor is paid."""
+    """The wallet, or who pays it, does not know the time; offline nobody pays or is paid then."""
     OVERDUE = "overdue"
     """The wallet was not in touch for so long that, by its own rule, it must be before it goes on."""
     FIX_MISSING = "fix_missing"

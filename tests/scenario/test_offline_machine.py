@@ -9,7 +9,7 @@ import pytest
 from feiqian.chip.commands import Accept, AcceptAnswer, OfferAnswer, Pay, TransfersAnswer
 from feiqian.crypto.cbor import VERSION
 from feiqian.money.double_spending import Changes, Offender, empty_list, pack_entry
-from feiqian.money.offline_policy import DAY_MS, MAX_CURRENCY_AGE_MS
+from feiqian.money.offline_policy import DAY_MS, MAX_CURRENCY_AGE_MS, MAX_OFFLINE_RADIUS_MS
 from feiqian.money.transfer import Acceptor
 from feiqian.outcomes import UNDECIDED, Outcome
 from feiqian.protocol.payment.effects import (
@@ -33,17 +33,8 @@ from feiqian.protocol.payment.facts import (
 from feiqian.protocol.payment.machine import PaymentMachine
 from feiqian.protocol.payment.payee import PayeeMachine
 from feiqian.protocol.payment.payer import PayerMachine
-from feiqian.protocol.payment.records import (
-    HandoverTaken,
-    JudgementMade,
-    SessionRefused,
-)
-from feiqian.protocol.payment.states import (
-    ENDS,
-    Event,
-    Role,
-    State,
-)
+from feiqian.protocol.payment.records import HandoverTaken, JudgementMade, SessionRefused
+from feiqian.protocol.payment.states import ENDS, Event, Role, State
 from feiqian.protocol.payment.table import TRANSITIONS
 from feiqian.protocol.payment.verification import Judgement, Soundness
 from feiqian.testing.keys import NOW_MS
@@ -65,6 +56,7 @@ from tests.scenario.test_payment_machine import (
 )
 
 Step = tuple[State, Event]
+VAGUE = Moment(NOW_MS, MAX_OFFLINE_RADIUS_MS + 1)
 ANOTHER = b"another transfer".ljust(32)
 
 
@@ -324,6 +316,7 @@ def test_the_chip_accepts_what_was_kept_under_its_own_offer() -> None:
             BENCH.request(BENCH.item(BENCH.transfer(amount_minor=12_49, change_minor=7_51))),
         ),
         (Outcome.DOUBLE_SPENT, BENCH.request(BENCH.item(), BENCH.item())),
+        (Outcome.TIME_UNKNOWN, BENCH.request(BENCH.item(BENCH.transfer(moment=VAGUE)))),
     ],
     ids=str,
 )

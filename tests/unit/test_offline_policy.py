@@ -8,6 +8,7 @@ from feiqian.money.offline_policy import (
     DAY_MS,
     LIST_SHARES,
     MAX_CURRENCY_AGE_MS,
+    MAX_OFFLINE_RADIUS_MS,
     ceiling_with_back_end,
     ceiling_with_list,
     check_age,
@@ -25,11 +26,13 @@ NOW = Moment(NOW_MS)
 CURRENCY = WORLD.issue("A", WORLD.chip("A", "A-FIRST").fingerprint, 100_00)
 
 
-def chain(spent: str) -> list[SignedTransfer]:
+def chain(
+    spent: str, moment: Moment = NOW, acceptor: Acceptor = Acceptor.CHIP
+) -> list[SignedTransfer]:
     """Transfers of which each but the first spends the payee's output (p) or the change (c)."""
     payer, transfers, consumed = WORLD.chip("A", "A-FIRST"), [], CURRENCY.identifier
     for counter, output in enumerate(f"{spent}p", start=1):
-        value = Transfer(VERSION, consumed, bytes(32), 1, 1, counter, NOW, bytes(16), Acceptor.CHIP)
+        value = Transfer(VERSION, consumed, bytes(32), 1, 1, counter, moment, bytes(16), acceptor)
         transfers.append(sign_transfer(WORLD.suite, payer.key, value))
         last = transfers[-1]
         consumed = last.payee_output if output == "p" else last.change_output or b""
@@ -53,6 +56,26 @@ def test_the_limit_of_hands_is_exact(tier: int) -> None:
     with pytest.raises(Refusal) as refused:
         check_piece(tier, CURRENCY.value, chain("p" * most), NOW)
     assert refused.value.outcome is Outcome.CHAIN_TOO_LONG
+
+
+@pytest.mark.feature("C-20", "D-09")
+@pytest.mark.parametrize("place", [0, 1], ids=["first", "last"])
+def test_a_transfer_signed_in_ignorance_of_the_time_is_not_taken(place: int) -> None:
+    """A moment may be uncertain by an hour in every hand, and by nothing more in any."""
+    vague = Moment(NOW_MS, MAX_OFFLINE_RADIUS_MS + 1)
+    check_piece(2, CURRENCY.value, chain("p", Moment(NOW_MS, MAX_OFFLINE_RADIUS_MS)), NOW)
+    transfers = chain("p")
+    transfers[place] = chain("p", vague)[place]
+    with pytest.raises(Refusal) as refused:
+        check_piece(2, CURRENCY.value, transfers, NOW)
+    assert refused.value.outcome is Outcome.TIME_UNKNOWN
+
+
+@pytest.mark.feature("D-09")
+def test_change_of_an_online_payment_may_have_a_vague_moment() -> None:
+    """Where a manager decided by its own clock, the payer's ignorance does no harm to what is left."""
+    online = chain("", Moment(NOW_MS, 10**12), Acceptor.MANAGER)
+    check_piece(2, CURRENCY.value, [*online, *chain("c")[1:]], NOW)
 
 
 @pytest.mark.feature("D-09")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from feiqian.money.currency import Currency
 from feiqian.money.limits import limits_of
 from feiqian.money.piece import hands_of
-from feiqian.money.transfer import SignedTransfer
+from feiqian.money.transfer import Acceptor, SignedTransfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.timing.moment import Moment
 
@@ -18,6 +18,10 @@ DAY_MS = 24 * 60 * 60 * 1000
 
 MAX_CURRENCY_AGE_MS = 180 * DAY_MS
 """Since issue or renewal: what is older must be seen by its issuer before it is paid on."""
+
+MAX_OFFLINE_RADIUS_MS = 60 * 60 * 1000
+"""Most that the moment of an offline transfer may be uncertain, for every tier: an hour. Beyond, it is
+no moment: one of any size may have been before the offer ended."""
 
 LIST_SHARES: tuple[tuple[int, int], ...] = (
     (1 * DAY_MS, 100),
@@ -52,10 +56,20 @@ def check_piece(
 ) -> None:
     """Whether a payee of `tier` takes a piece whose last transfer pays it.
 
-    Raises `Refusal`: chain_too_long after too many hands, expired when the currency is too old.
+    Raises `Refusal`: chain_too_long after too many hands, expired when the currency is too old,
+    time_unknown when a transfer without a manager was signed in ignorance of the time.
     """
     check_hands(tier, hands_of(transfers))
     check_age(currency, now)
+    for transfer in transfers:
+        if transfer.value.acceptor is Acceptor.CHIP:
+            check_certainty(transfer.value.moment)
+
+
+def check_certainty(moment: Moment) -> None:
+    """Raise `Refusal` time_unknown at a moment that is too uncertain to pay or be paid offline."""
+    if moment.radius_ms > MAX_OFFLINE_RADIUS_MS:
+        raise Refusal(Outcome.TIME_UNKNOWN, f"expected a moment within {MAX_OFFLINE_RADIUS_MS} ms")
 
 
 def check_hands(tier: int, hands: int) -> None:

@@ -18,6 +18,7 @@ from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import parse_certificate
 from feiqian.crypto.suites import Suite
+from feiqian.money.offline_policy import MAX_OFFLINE_RADIUS_MS
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import FixSource, Oscillator, Store
 from feiqian.timing.belief import Belief, Considered, believe, consider
@@ -28,8 +29,8 @@ from feiqian.wallet.opening import put_setting, setting
 
 STEADY_RADIUS_MS = 2_000
 """A hold-over this certain is not worth asking anybody."""
-USABLE_RADIUS_MS = 3_600_000
-"""Beyond an hour, the time counts as unknown."""
+USABLE_RADIUS_MS = MAX_OFFLINE_RADIUS_MS
+"""Beyond it the time counts as unknown: what was signed then, no payee would take."""
 UNKNOWN_RADIUS_MS = 10 * 366 * 24 * 3_600_000
 """Ten years: no decision falls that needs the whole interval."""
 MAX_FIXES = 20
