@@ -42,8 +42,9 @@ from feiqian.protocol.payment.facts import (
     Started,
 )
 from feiqian.protocol.payment.machine import PaymentMachine
-from feiqian.protocol.payment.payee import PayeeMachine, PayeeSetup
-from feiqian.protocol.payment.payer import PayerMachine, PayerSetup
+from feiqian.protocol.payment.payee import PayeeMachine
+from feiqian.protocol.payment.payer import PayerMachine
+from feiqian.protocol.payment.setup import PayeeSetup, PayerSetup
 from feiqian.testing.chips import personalise
 from feiqian.testing.keys import NOW_MS, TrustWorld
 from feiqian.timing.moment import Moment

@@ -4,11 +4,7 @@ import sys
 from textwrap import dedent
 
 from feiqian.protocol.payment import table
-from feiqian.protocol.payment.states import (
-    ENDS,
-    Role,
-    State,
-)
+from feiqian.protocol.payment.states import ENDS, Role, State
 from feiqian.protocol.payment.table import TRANSITIONS
 
 _TITLES = {Role.PAYER: "The payer", Role.PAYEE: "The payee"}

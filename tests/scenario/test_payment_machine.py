@@ -15,14 +15,7 @@ from feiqian.chip.commands import (
     TransfersAnswer,
 )
 from feiqian.outcomes import UNDECIDED, LocalProtocolError, Outcome, Refusal
-from feiqian.protocol.payment.effects import (
-    AskServer,
-    Effect,
-    Finish,
-    Keep,
-    PerformOnChip,
-    Send,
-)
+from feiqian.protocol.payment.effects import AskServer, Effect, Finish, Keep, PerformOnChip, Send
 from feiqian.protocol.payment.facts import (
     Approved,
     Cancelled,
@@ -39,12 +32,7 @@ from feiqian.protocol.payment.facts import (
 )
 from feiqian.protocol.payment.machine import PaymentMachine
 from feiqian.protocol.payment.payer import PayerMachine
-from feiqian.protocol.payment.states import (
-    ENDS,
-    Event,
-    Role,
-    State,
-)
+from feiqian.protocol.payment.states import ENDS, Event, Role, State
 from feiqian.protocol.payment.table import TRANSITIONS
 from feiqian.testing.keys import TrustWorld
 from feiqian.testing.payment_bench import AMOUNT_MINOR, EARLIER_NONCE, NONCE, NOW, PaymentBench

@@ -16,22 +16,15 @@ from feiqian.money.transfer import Acceptor, SignedTransfer, Transfer, parse_tra
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.payment.chain import Chain
 from feiqian.protocol.payment.checks import paying_transfers
-from feiqian.protocol.payment.payee import (
-    EarlierSession,
-    PayeeMachine,
-    PayeeSetup,
-)
-from feiqian.protocol.payment.payer import (
-    PayerMachine,
-    PayerPast,
-    PayerSetup,
-)
+from feiqian.protocol.payment.payee import PayeeMachine
+from feiqian.protocol.payment.payer import PayerMachine
 from feiqian.protocol.payment.records import (
     HandoverTaken,
     PaymentIntended,
     PaymentSigned,
     RequestTaken,
 )
+from feiqian.protocol.payment.setup import EarlierSession, PayeeSetup, PayerPast, PayerSetup
 from feiqian.protocol.payment.verification import Judgement
 from feiqian.testing.keys import NOW_MS, Party, TrustWorld
 from feiqian.timing.moment import Moment

@@ -14,11 +14,7 @@ from feiqian.money.transfer import SignedTransfer, parse_transfer
 from feiqian.outcomes import UNDECIDED, LocalProtocolError, Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.protocol.payment.chain import Chain
-from feiqian.protocol.payment.checks import (
-    change_of,
-    check_issued,
-    sound_renewals,
-)
+from feiqian.protocol.payment.checks import change_of, check_issued, sound_renewals
 from feiqian.wallet import errands, holdings
 from feiqian.wallet.errands import Errand, ErrandStage
 from feiqian.wallet.holder import Holder

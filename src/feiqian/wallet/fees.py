@@ -13,7 +13,7 @@ from feiqian.outcomes import UNDECIDED, Outcome, Refusal
 from feiqian.ports import Link, Row, Transaction
 from feiqian.protocol.payment.checks import paying_transfers
 from feiqian.protocol.payment.effects import Finish
-from feiqian.protocol.payment.payer import FeeTerms, PayerPast
+from feiqian.protocol.payment.setup import FeeTerms, PayerPast
 from feiqian.protocol.payment.states import Role
 from feiqian.wallet.payments import Intake, Payments
 from feiqian.wallet.reconciliation import Reconciliation

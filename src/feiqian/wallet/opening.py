@@ -14,13 +14,7 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.protocol.answers import read_answer
 from feiqian.wallet.holder import KEY_BYTES, Holder, Surroundings
-from feiqian.wire.request_envelope import (
-    NEW_WALLET,
-    REQUESTS_PATH,
-    WALLET_REQUEST,
-    Action,
-    Request,
-)
+from feiqian.wire.request_envelope import NEW_WALLET, REQUESTS_PATH, WALLET_REQUEST, Action, Request
 from feiqian.wire.wallet_requests import OpenBody, OpenResult
 
 _OPENING, _CERTIFICATE, _ACCOUNT, _DIRECTORY = "opening", "certificate", "account", "directory"

@@ -19,18 +19,10 @@ from feiqian.protocol.payment.chain import Chain, Chooser
 from feiqian.protocol.payment.checks import check_request, payer_of
 from feiqian.protocol.payment.effects import Finish
 from feiqian.protocol.payment.machine import PaymentMachine
-from feiqian.protocol.payment.payee import PayeeMachine, PayeeSetup
-from feiqian.protocol.payment.payer import (
-    FeeTerms,
-    PayerMachine,
-    PayerPast,
-    PayerSetup,
-)
-from feiqian.protocol.payment.records import (
-    HandoverTaken,
-    Record,
-    RequestTaken,
-)
+from feiqian.protocol.payment.payee import PayeeMachine
+from feiqian.protocol.payment.payer import PayerMachine
+from feiqian.protocol.payment.records import HandoverTaken, Record, RequestTaken
+from feiqian.protocol.payment.setup import FeeTerms, PayeeSetup, PayerPast, PayerSetup
 from feiqian.timing.moment import Moment
 from feiqian.wallet import taken
 from feiqian.wallet.connection import NoCourier, is_connected, never_connected

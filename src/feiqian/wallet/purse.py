@@ -6,7 +6,7 @@ from feiqian.crypto.certificates import parse_certificate
 from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome
 from feiqian.ports import Link
 from feiqian.protocol.payment.effects import Finish
-from feiqian.protocol.payment.payer import FeeTerms
+from feiqian.protocol.payment.setup import FeeTerms
 from feiqian.protocol.payment.states import Role
 from feiqian.protocol.service.facts import Settlement
 from feiqian.timing.moment import Moment

@@ -13,11 +13,7 @@ from feiqian.crypto.suites import Suite
 from feiqian.money.amounts import format_amount
 from feiqian.money.transfer import parse_transfer
 from feiqian.outcomes import UNDECIDED, Refusal
-from feiqian.protocol.payment.checks import (
-    paid_by,
-    paying_transfers,
-    sound_renewals,
-)
+from feiqian.protocol.payment.checks import paid_by, paying_transfers, sound_renewals
 from feiqian.protocol.payment.effects import Finish
 from feiqian.protocol.payment.records import HandoverTaken
 from feiqian.protocol.payment.verification import Verdicts, Verifier

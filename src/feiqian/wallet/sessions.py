@@ -14,7 +14,6 @@ from feiqian.crypto.certificates import SignedCertificate, parse_certificate
 from feiqian.crypto.suites import Suite
 from feiqian.money.transfer import Acceptor
 from feiqian.ports import Row, Transaction
-from feiqian.protocol.payment.payer import PayerPast
 from feiqian.protocol.payment.records import (
     CurrenciesTaken,
     HandoverTaken,
@@ -30,6 +29,7 @@ from feiqian.protocol.payment.records import (
     ResultTaken,
     SessionRefused,
 )
+from feiqian.protocol.payment.setup import PayerPast
 from feiqian.protocol.payment.states import Role
 from feiqian.wallet import holdings, taken
 from feiqian.wallet.session_rows import (

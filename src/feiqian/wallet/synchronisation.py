@@ -12,12 +12,8 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.money.transfer import SignedTransfer
 from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.protocol.payment.checks import (
-    change_of,
-    paying_transfers,
-    sound_renewals,
-)
-from feiqian.protocol.payment.payer import PayerPast
+from feiqian.protocol.payment.checks import change_of, paying_transfers, sound_renewals
+from feiqian.protocol.payment.setup import PayerPast
 from feiqian.wallet import errands, holdings, orders
 from feiqian.wallet.banking import Banking
 from feiqian.wallet.channel import held_channel, register_channel

@@ -15,12 +15,8 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.suites import Suite
 from feiqian.money.transfer import Acceptor
 from feiqian.ports import Row, Transaction
-from feiqian.protocol.payment.payee import EarlierSession
-from feiqian.protocol.payment.records import (
-    HandoverTaken,
-    JudgementMade,
-    PaymentAccepted,
-)
+from feiqian.protocol.payment.records import HandoverTaken, JudgementMade, PaymentAccepted
+from feiqian.protocol.payment.setup import EarlierSession
 from feiqian.protocol.payment.states import Role
 from feiqian.protocol.payment.verification import Verdicts
 from feiqian.wallet import holdings

@@ -11,7 +11,7 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.money.limits import limits_of
 from feiqian.ports import Link
 from feiqian.protocol.payment.effects import Finish
-from feiqian.protocol.payment.payer import FeeTerms
+from feiqian.protocol.payment.setup import FeeTerms
 from feiqian.protocol.payment.verification import describe
 from feiqian.wallet import history, holdings, opening, taken
 from feiqian.wallet.banking import Banking

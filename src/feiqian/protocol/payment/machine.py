@@ -11,11 +11,7 @@ from typing import ClassVar, TypeVar
 from msgspec import Struct
 
 from feiqian.outcomes import UNDECIDED, LocalProtocolError, Outcome, Refusal
-from feiqian.protocol.payment.effects import (
-    Effect,
-    Finish,
-    Send,
-)
+from feiqian.protocol.payment.effects import Effect, Finish, Send
 from feiqian.protocol.payment.facts import (
     Cancelled,
     ChipAnswered,
@@ -28,12 +24,7 @@ from feiqian.protocol.payment.facts import (
     ServerFailed,
     TimerExpired,
 )
-from feiqian.protocol.payment.states import (
-    ENDS,
-    Event,
-    Role,
-    State,
-)
+from feiqian.protocol.payment.states import ENDS, Event, Role, State
 from feiqian.protocol.payment.table import next_state
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message

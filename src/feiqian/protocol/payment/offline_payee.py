@@ -11,25 +11,9 @@ from dataclasses import dataclass
 from feiqian.chip.commands import Accept, AcceptAnswer
 from feiqian.crypto.certificates import SignedCertificate, parse_certificate
 from feiqian.outcomes import UNDECIDED, LocalProtocolError, Outcome, Refusal
-from feiqian.protocol.payment.checks import (
-    paid_by,
-    paying_transfers,
-    sound_renewals,
-)
-from feiqian.protocol.payment.effects import (
-    AskServer,
-    Effect,
-    Keep,
-    PerformOnChip,
-    Probe,
-    Send,
-)
-from feiqian.protocol.payment.facts import (
-    ChipFailed,
-    Fact,
-    Probed,
-    ServerFailed,
-)
+from feiqian.protocol.payment.checks import paid_by, paying_transfers, sound_renewals
+from feiqian.protocol.payment.effects import AskServer, Effect, Keep, PerformOnChip, Probe, Send
+from feiqian.protocol.payment.facts import ChipFailed, Fact, Probed, ServerFailed
 from feiqian.protocol.payment.machine import PaymentMachine, known
 from feiqian.protocol.payment.records import (
     HandoverTaken,
@@ -38,12 +22,7 @@ from feiqian.protocol.payment.records import (
     SessionRefused,
 )
 from feiqian.protocol.payment.states import Event
-from feiqian.protocol.payment.verification import (
-    CONNECTION_RULE,
-    Judgement,
-    Soundness,
-    Verifier,
-)
+from feiqian.protocol.payment.verification import CONNECTION_RULE, Judgement, Soundness, Verifier
 from feiqian.timing.moment import Moment
 from feiqian.wire.payment import PaymentReceipt
 from feiqian.wire.verification import VERIFICATIONS_PATH

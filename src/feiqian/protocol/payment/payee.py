@@ -6,33 +6,22 @@ The payee needs no PIN: receiving is free. Only fetching currencies that the chi
 signed request and wants an unlocked chip; without it the new currency waits for synchronising.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import ClassVar
 
 from feiqian.chip.commands import Load, MakeOffer, OfferAnswer, SignedRequestAnswer, SignRequest
-from feiqian.crypto.cbor import VERSION, encode
-from feiqian.crypto.certificates import SignedCertificate
-from feiqian.crypto.trust import TrustStore
 from feiqian.money.transfer import Acceptor, SignedTransfer
 from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
 from feiqian.protocol.answers import read_answer
+from feiqian.protocol.payment.arrivals import Arrivals
 from feiqian.protocol.payment.checks import (
     Agreement,
-    check_issued,
     check_request,
     check_result,
     payer_of,
     paying_transfers,
 )
-from feiqian.protocol.payment.effects import (
-    AskServer,
-    Effect,
-    Keep,
-    PerformOnChip,
-    Send,
-    SetTimer,
-)
+from feiqian.protocol.payment.effects import AskServer, Effect, Keep, PerformOnChip, Send, SetTimer
 from feiqian.protocol.payment.facts import Fact
 from feiqian.protocol.payment.machine import MAX_DETAIL, known
 from feiqian.protocol.payment.offline_payee import Acceptance, OfflinePayee
@@ -44,8 +33,9 @@ from feiqian.protocol.payment.records import (
     ResultTaken,
     SessionRefused,
 )
+from feiqian.protocol.payment.setup import PayeeSetup
 from feiqian.protocol.payment.states import Event, Role
-from feiqian.protocol.payment.verification import LocalList, Verifier
+from feiqian.protocol.payment.verification import Verifier
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.payment import (
@@ -59,47 +49,11 @@ from feiqian.wire.payment import (
     PaymentResult,
     Refused,
 )
-from feiqian.wire.request_envelope import REQUESTS_PATH, Action, Request
-from feiqian.wire.wallet_requests import IssuedBody, IssuedResult
+from feiqian.wire.request_envelope import REQUESTS_PATH
+from feiqian.wire.wallet_requests import IssuedResult
 
 OFFER_VALID_MS = 120_000
 """How long our offer stands, and how long it waits for the request."""
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierSession:
-    """A session we opened before: a payer may still present its request over a later link."""
-
-    offer: Offer
-    offer_raw: bytes
-    """As our chip signed it."""
-    answered: PaymentConfirmed | PaymentReceipt | None
-    """What we answered, once our manager had confirmed or our chip had accepted."""
-
-
-@dataclass(frozen=True, slots=True)
-class PayeeSetup:
-    """What a payee brings to a session."""
-
-    trust: TrustStore
-    certificate: SignedCertificate
-    """Of our own chip."""
-    loaded_sequence: int
-    """Of the last currency that the chip holds or held."""
-    fetch_id: bytes
-    """16 fresh bytes, should missing currencies have to be asked for."""
-    amount_minor: int | None = None
-    """None: the payer sets the amount (C-02)."""
-    acceptor: Acceptor = Acceptor.MANAGER
-    """Who is to take the payment in."""
-    ceiling_minor: int | None = None
-    """Most that our own policy takes now; None: whatever the chip can hold."""
-    listed: LocalList | None = None
-    """Our double-spending list, should there be no connection when a payment is checked."""
-    fee_order: bytes | None = None
-    """The id of the fee order that is to be paid (V-05); its amount is `amount_minor`."""
-    earlier: Mapping[bytes, EarlierSession] = field(default_factory=dict)
-    """By nonce."""
 
 
 class PayeeMachine(OfflinePayee):
@@ -117,7 +71,7 @@ class PayeeMachine(OfflinePayee):
         self._offer: Offer | None = None
         self._taken: RequestTaken | None = past
         self._result: PaymentResult | None = None
-        self._to_load: dict[int, bytes] = {}
+        self._arrivals = Arrivals(setup)
         self._missing: tuple[bytes, ...] = ()
         self._signed_fetch = b""
         self._asked_missing = False
@@ -203,13 +157,7 @@ class PayeeMachine(OfflinePayee):
     def _take_result(self, result: PaymentResult) -> None:
         check_result(self._setup.trust, result, self.agreement, self._transfers)
         self._result = result
-        self._want_loaded(result.currencies)
-
-    def _want_loaded(self, currencies: Sequence[bytes]) -> None:
-        for raw in currencies:
-            currency = check_issued(self._setup.trust, raw, self._setup.certificate)
-            if currency.value.sequence > self._setup.loaded_sequence:
-                self._to_load[currency.value.sequence] = raw
+        self._arrivals.add(result.currencies)
 
     def _judge_loading(self, fact: Fact, _: Moment) -> Event:
         event = self._judge_chip(fact)
@@ -217,9 +165,8 @@ class PayeeMachine(OfflinePayee):
             return Event.CHIP_REFUSED
         if isinstance(event, Event):
             return event
-        if self._to_load:
-            del self._to_load[min(self._to_load)]
-        self._loaded = not self._to_load
+        self._arrivals.loaded()
+        self._loaded = self._arrivals.next is None
         return Event.CHIP_DONE if self._loaded else Event.CHIP_DONE_MORE
 
     def _judge_asking_missing(self, fact: Fact, _: Moment) -> Event:
@@ -238,7 +185,7 @@ class PayeeMachine(OfflinePayee):
         setup = self._setup
         try:
             result = read_answer(setup.trust, self._institution, body, setup.fetch_id, IssuedResult)
-            self._want_loaded(result.currencies)
+            self._arrivals.add(result.currencies)
         except Refusal as refusal:
             return self._server_failed(refusal)
         self._missing = result.currencies
@@ -277,23 +224,13 @@ class PayeeMachine(OfflinePayee):
         return (Keep(ResultTaken(self.agreement.nonce, known(self._result))),)
 
     def _enter_loading(self, _: Moment) -> Sequence[Effect]:
-        if not self._to_load:
-            # Everything was loaded before a crash: a repeat of any of it tells the chip nothing new.
-            return (PerformOnChip(Load(currency=known(self._result).currencies[-1])),)
-        return (PerformOnChip(Load(currency=self._to_load[min(self._to_load)])),)
+        # None when all was loaded before a crash: a repeat of any of it tells the chip nothing new.
+        currency = self._arrivals.next or known(self._result).currencies[-1]
+        return (PerformOnChip(Load(currency=currency)),)
 
     def _enter_asking_missing(self, now: Moment) -> Sequence[Effect]:
         self._asked_missing = True
-        request = Request(
-            version=VERSION,
-            request_id=self._setup.fetch_id,
-            sender=self._setup.certificate.value.subject,
-            addressee=self._institution,
-            sent_at_ms=now.midpoint_ms,
-            action=Action.ISSUED,
-            body=encode(IssuedBody(VERSION, self._setup.loaded_sequence)),
-        )
-        return (PerformOnChip(SignRequest(payload=encode(request))),)
+        return (PerformOnChip(SignRequest(payload=self._arrivals.missing_request(now))),)
 
     def _enter_fetching_missing(self, _: Moment) -> Sequence[Effect]:
         return (AskServer(self._institution, REQUESTS_PATH, self._signed_fetch),)

@@ -28,12 +28,7 @@ from feiqian.wire.double_spending import HeldCompact, HeldList, check_chain_comp
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.items import PaymentItem, ReadItem, read_item
 from feiqian.wire.payment import PaymentRequest
-from feiqian.wire.verification import (
-    VERDICT,
-    VerificationRequest,
-    VerificationResult,
-    VerifiedItem,
-)
+from feiqian.wire.verification import VERDICT, VerificationRequest, VerificationResult, VerifiedItem
 
 LocalList = HeldList | HeldCompact
 
