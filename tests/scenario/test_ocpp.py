@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -62,6 +63,7 @@ class Place:
         self.port = self.system.port
         connector = self.system.connector(NAME)
         self.site = EquippedSite(connector, example_shelf(), self.store, self.clock)
+        await self.site.recall()
         connector.report_to(self.site.hear)
         self.running = asyncio.ensure_future(self.site.run())
 
@@ -232,6 +234,25 @@ def test_an_entity_that_starts_again_goes_on(version):
         await place.point.unplug()
         await place.news.over.wait()
         assert place.news.usages[0][1].energy_wh == 2_000
+
+    play(version, scene)
+
+
+def test_what_ended_while_the_entity_started_again_is_not_lost(version):
+    """A charge point that is back before its entity has looked tells the end, and it counts."""
+
+    async def scene(place):
+        await place.charging()
+        await place.point.drop()
+        await place.charge(15, 1_000)
+        await place.point.unplug()
+        await place.shut()
+        await place.open()
+        place.news = Witness()
+        await place.point.connect(place.port, PASSWORD)
+        await place.order()
+        await place.news.over.wait()
+        assert [usage.energy_wh for _, usage in place.news.usages] == [1_000]
 
     play(version, scene)
 
@@ -446,6 +467,32 @@ def test_a_silent_charge_point_is_not_waited_for(version, monkeypatch):
         await place.order()
         await place.news.over.wait()
         assert [refusal.outcome for refusal in place.news.refusals] == [Outcome.TIMED_OUT]
+        await connection.close()
+
+    play(version, scene)
+
+
+ODD_ANSWERS = (
+    '[3,"{}",{{"status":"Perhaps"}}]',
+    '[3,"{}",{{}}]',
+    '[4,"{}","GenericError","",{{}}]',
+)
+
+
+@pytest.mark.parametrize("answer", ODD_ANSWERS)
+def test_a_charge_point_that_answers_oddly_is_a_refusal(version, answer):
+    """An answer that is none refuses the service by name; the site lives on."""
+
+    async def scene(place):
+        connection = await raw(place, version)
+        await connection.send('[2,"1","Heartbeat",{}]')
+        await connection.recv()
+        await place.order()
+        question = json.loads(await connection.recv())
+        await connection.send(answer.format(question[1]))
+        await place.news.over.wait()
+        assert [refusal.outcome for refusal in place.news.refusals] == [Outcome.UNAVAILABLE]
+        assert not place.running.done()
         await connection.close()
 
     play(version, scene)

@@ -10,7 +10,7 @@ import contextlib
 import hmac
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -25,6 +25,8 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Clock
 
 VERSION_16, VERSION_201 = "ocpp1.6", "ocpp2.0.1"
+VERSIONS = (VERSION_201, VERSION_16)
+"""The one that is preferred first."""
 MAX_FRAME_BYTES = 65_536
 MAX_FRAMES_WAITING = 16
 MAX_ANSWERS_WAITING = 4
@@ -66,16 +68,27 @@ class CentralSystem:
         clock: Clock,
         tls: ssl.SSLContext | None = None,
     ) -> Self:
-        """Bind; port 0 takes a free one. `Refusal` unavailable when the address is taken."""
+        """A central system that is open."""
         system = cls(charge_points, clock)
+        await system.open(host, port, tls)
+        return system
+
+    async def open(
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        versions: Sequence[str] = VERSIONS,
+    ) -> None:
+        """Bind; port 0 takes a free one. `Refusal` unavailable when the address is taken."""
         try:
-            system._server = await serve(
-                system._connected,
+            self._server = await serve(
+                self._connected,
                 host,
                 port,
                 ssl=tls,
-                subprotocols=[VERSION_201, VERSION_16],  # type: ignore[list-item]  # a NewType of str
-                process_request=system._admit,
+                subprotocols=list(versions),  # type: ignore[arg-type]  # a NewType of str
+                process_request=self._admit,
                 max_size=MAX_FRAME_BYTES,
                 max_queue=MAX_FRAMES_WAITING,
                 open_timeout=OPEN_TIMEOUT_S,
@@ -85,7 +98,6 @@ class CentralSystem:
         except OSError as error:
             detail = f"cannot listen at {host}:{port}: {error}"
             raise Refusal(Outcome.UNAVAILABLE, detail) from error
-        return system
 
     @property
     def port(self) -> int:

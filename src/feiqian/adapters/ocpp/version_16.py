@@ -1,11 +1,9 @@
 """OCPP 1.6: a charge point's messages, and what the central system answers.
 
-The transaction's number, which the central system has to give, follows from the service's key: so a
-StartTransaction that is sent again gets the same number, also from a central system that started anew.
+The transaction's number is ours to give, and follows from the service's key: a StartTransaction that is
+sent again gets the same one.
 """
 
-import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 from ocpp.routing import on
@@ -19,12 +17,9 @@ from ocpp.v16.enums import (
     RemoteStartStopStatus,
 )
 
-from feiqian.adapters.ocpp.connector import Connector
-from feiqian.adapters.ocpp.readings import energies, moment_ms, written_moment
-from feiqian.outcomes import Outcome, Refusal
-from feiqian.ports import Clock
+from feiqian.adapters.ocpp.conversation import HEARTBEAT_S, VersionedConversation, number_of
+from feiqian.adapters.ocpp.readings import energies, moment_ms
 
-HEARTBEAT_S = 60
 _FREE = frozenset(
     {
         ChargePointStatus.available,
@@ -42,25 +37,8 @@ _PAUSED = frozenset(
 )
 
 
-def transaction_number(key: str) -> int:
-    """The number of the transaction of a key: 31 bits, never zero."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") >> 1 | 1
-
-
-class Conversation16(ChargePoint):
+class Conversation16(VersionedConversation, ChargePoint):
     """A charge point of 1.6 that is connected."""
-
-    def __init__(
-        self,
-        name: str,
-        connection: Any,  # noqa: ANN401 - whatever has recv and send
-        connectors: Mapping[int, Connector],
-        clock: Clock,
-        response_timeout_s: float,
-    ) -> None:
-        super().__init__(name, connection, response_timeout_s)
-        self._connectors = connectors
-        self._clock = clock
 
     async def remote_start(self, connector: int, key: str) -> bool:
         """Ask it to begin."""
@@ -71,15 +49,6 @@ class Conversation16(ChargePoint):
         """Ask it to stop."""
         answer = await self._asked(call.RemoteStopTransaction(transaction_id=int(transaction)))
         return answer is not None and answer.status == RemoteStartStopStatus.accepted
-
-    async def _asked(self, payload: Any) -> Any:  # noqa: ANN401 - the library's dataclasses
-        try:
-            return await self.call(payload)
-        except TimeoutError as error:
-            raise Refusal(Outcome.TIMED_OUT, "the charge point did not answer") from error
-
-    def _now(self) -> str:
-        return written_moment(self._clock.now().midpoint_ms)
 
     @on(Action.boot_notification)
     def on_boot(self, **_: object) -> call_result.BootNotification:
@@ -115,7 +84,7 @@ class Conversation16(ChargePoint):
         return call_result.Authorize(id_tag_info={"status": self._status(id_tag)})
 
     def _status(self, id_tag: str) -> AuthorizationStatus:
-        known = any(connector.expects(id_tag) for connector in self._connectors.values())
+        known = self._expects(id_tag)
         return AuthorizationStatus.accepted if known else AuthorizationStatus.invalid
 
     @on(Action.start_transaction)
@@ -123,7 +92,7 @@ class Conversation16(ChargePoint):
         self, connector_id: int, id_tag: str, meter_start: int, timestamp: str, **_: object
     ) -> call_result.StartTransaction:
         """A transaction began, now or while it was away."""
-        number = transaction_number(id_tag)
+        number = number_of(id_tag)
         connector = self._connectors.get(connector_id)
         if connector is None or not connector.expects(id_tag):
             return call_result.StartTransaction(number, {"status": AuthorizationStatus.invalid})

@@ -4,8 +4,6 @@ A transaction's life comes as TransactionEvents, which the station numbers and n
 token, our key, is in the first of them, and may be in any. An EVSE is a connector to us.
 """
 
-import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 from ocpp.routing import on
@@ -23,37 +21,18 @@ from ocpp.v201.enums import (
 )
 
 from feiqian.adapters.ocpp.connector import Connector
-from feiqian.adapters.ocpp.readings import energies, moment_ms, written_moment
-from feiqian.adapters.ocpp.version_16 import HEARTBEAT_S
-from feiqian.outcomes import Outcome, Refusal
-from feiqian.ports import Clock
+from feiqian.adapters.ocpp.conversation import HEARTBEAT_S, VersionedConversation, number_of
+from feiqian.adapters.ocpp.readings import energies, moment_ms
 
 
-def remote_start_number(key: str) -> int:
-    """The number of a remote start: the same for the same key."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") >> 1 | 1
-
-
-class Conversation201(ChargePoint):
+class Conversation201(VersionedConversation, ChargePoint):
     """A charging station of 2.0.1 that is connected."""
-
-    def __init__(
-        self,
-        name: str,
-        connection: Any,  # noqa: ANN401 - whatever has recv and send
-        connectors: Mapping[int, Connector],
-        clock: Clock,
-        response_timeout_s: float,
-    ) -> None:
-        super().__init__(name, connection, response_timeout_s)
-        self._connectors = connectors
-        self._clock = clock
 
     async def remote_start(self, connector: int, key: str) -> bool:
         """Ask it to begin."""
         token = IdTokenType(id_token=key, type=IdTokenEnumType.central)
         answer = await self._asked(
-            call.RequestStartTransaction(token, remote_start_number(key), evse_id=connector)
+            call.RequestStartTransaction(token, number_of(key), evse_id=connector)
         )
         return answer is not None and answer.status == RequestStartStopStatusEnumType.accepted
 
@@ -61,15 +40,6 @@ class Conversation201(ChargePoint):
         """Ask it to stop."""
         answer = await self._asked(call.RequestStopTransaction(transaction))
         return answer is not None and answer.status == RequestStartStopStatusEnumType.accepted
-
-    async def _asked(self, payload: Any) -> Any:  # noqa: ANN401 - the library's dataclasses
-        try:
-            return await self.call(payload)
-        except TimeoutError as error:
-            raise Refusal(Outcome.TIMED_OUT, "the charging station did not answer") from error
-
-    def _now(self) -> str:
-        return written_moment(self._clock.now().midpoint_ms)
 
     @on(Action.boot_notification)
     def on_boot(self, **_: object) -> call_result.BootNotification:
@@ -98,9 +68,8 @@ class Conversation201(ChargePoint):
         return call_result.Authorize(self._info(id_token["id_token"]))
 
     def _info(self, key: str) -> IdTokenInfoType:
-        known = any(connector.expects(key) for connector in self._connectors.values())
         status = AuthorizationStatusEnumType
-        return IdTokenInfoType(status=status.accepted if known else status.invalid)
+        return IdTokenInfoType(status.accepted if self._expects(key) else status.invalid)
 
     @on(Action.meter_values)
     def on_meter_values(self, **_: object) -> call_result.MeterValues:

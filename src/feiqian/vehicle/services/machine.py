@@ -124,11 +124,13 @@ class RenderingMachine:
         if event.key != self.key or self.record.stage is Stage.OVER:
             return
         match event:
+            case Began() if self.record.stage is Stage.WAITING and not self._sells(event.product):
+                self.commands.append(Stop(self.key, event.transaction))
+                self._refuse(_unpriced(event.product), now_ms)
             case Began() if self.record.stage is Stage.WAITING:
                 self._run(event, now_ms)
             case NotBegun() if self.record.stage is Stage.WAITING:
-                self._set(stage=Stage.OVER, from_ms=now_ms, at_ms=now_ms)
-                self.news.append(Refused(event.refusal))
+                self._refuse(event.refusal, now_ms)
             case Metered() if self.record.stage is not Stage.WAITING:
                 before = self.record
                 self.record = before.with_reading(event.at_ms, event.register, now_ms)
@@ -147,8 +149,7 @@ class RenderingMachine:
         match self.record.stage:
             case Stage.WAITING:
                 self.commands.append(Stop(self.key))
-                self._set(stage=Stage.OVER, from_ms=now_ms, at_ms=now_ms)
-                self.news.append(Refused(Refusal(Outcome.TIMED_OUT, "the service did not begin")))
+                self._refuse(Refusal(Outcome.TIMED_OUT, "the service did not begin"), now_ms)
             case Stage.RUNNING:
                 self._stop(timer_ms)
             case _:
@@ -167,6 +168,15 @@ class RenderingMachine:
             register=began.register,
         )
         self.news.append(Started())
+
+    def _refuse(self, refusal: Refusal, now_ms: int) -> None:
+        self._set(stage=Stage.OVER, from_ms=now_ms, at_ms=now_ms)
+        self.news.append(Refused(refusal))
+
+    def _sells(self, product: str) -> bool:
+        """Whether there is a price for it; only what flows from a pump is a product."""
+        priced = any(price.product == product for price in self._tariff.volume)
+        return priced or self.record.service is not ServiceClass.FUELING
 
     def _stop(self, now_ms: int) -> None:
         self.commands.append(Stop(self.key, self.record.transaction))
@@ -233,3 +243,7 @@ class RenderingMachine:
 
     def _set(self, **fields: object) -> None:
         self.record = replace(self.record, **fields)
+
+
+def _unpriced(product: str) -> Refusal:
+    return Refusal(Outcome.UNKNOWN_IDENTIFIER, f"expected a product of the tariff, got {product!r}")

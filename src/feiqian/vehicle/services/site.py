@@ -18,6 +18,7 @@ from feiqian.vehicle.entity.site import SiteNews, SiteOrder
 from feiqian.vehicle.services.machine import Ended, News, Refused, RenderingMachine, Started
 from feiqian.vehicle.services.rendered import Rendered, Stage
 from feiqian.vehicle.tariffs.shelf import TariffShelf
+from feiqian.wire.usage import Usage
 
 MAX_SERVICES = 64
 """At one site at once."""
@@ -41,6 +42,16 @@ class EquippedSite:
     def occupied(self) -> bool:
         """Whether somebody stands there now."""
         return self._equipment.occupied()
+
+    async def recall(self) -> None:
+        """Take up what ran when the process ended, before equipment can say anything of it.
+
+        News wait for the entity, which begins every service of its own again.
+        """
+        for record in await self._store.read(_running):
+            machine = RenderingMachine(record, self._tariffs.tariff(record.tariff))
+            self._machines[machine.key] = (machine, _NobodyYet())
+            await self._equipment.do(Begin(machine.key, record.transaction))
 
     async def begin(self, order: SiteOrder, news: SiteNews) -> None:
         """Begin a service, or go on with one. `Refusal`: busy, unknown_identifier (tariff)."""
@@ -142,6 +153,19 @@ class EquippedSite:
             self._machines.pop(machine.key, None)
 
 
+class _NobodyYet:
+    """`SiteNews` while the entity has not asked: whatever it misses is told when it begins again."""
+
+    async def started(self, request_id: bytes) -> None:
+        """Told again by `begin`."""
+
+    async def ended(self, request_id: bytes, *, served: bool, usage: Usage) -> None:
+        """Told again by `begin`."""
+
+    async def refused(self, request_id: bytes, refusal: Refusal) -> None:
+        """Only what waits is refused, and that is not taken up."""
+
+
 async def _tell(news: SiteNews, request_id: bytes, item: News) -> None:
     match item:
         case Started():
@@ -155,6 +179,12 @@ async def _tell(news: SiteNews, request_id: bytes, item: News) -> None:
 def _load(tx: Transaction, request_id: bytes) -> Rendered | None:
     rows = tx.query("SELECT document FROM rendered_service WHERE request_id = ?", (request_id,))
     return msgspec.json.decode(rows[0][0], type=Rendered) if rows else None
+
+
+def _running(tx: Transaction) -> list[Rendered]:
+    rows = tx.query("SELECT document FROM rendered_service WHERE is_over = 0 ORDER BY request_id")
+    records = [msgspec.json.decode(row[0], type=Rendered) for row in rows]
+    return [record for record in records if record.stage is not Stage.WAITING]
 
 
 def _save(tx: Transaction, record: Rendered) -> None:
