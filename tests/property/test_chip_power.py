@@ -176,6 +176,32 @@ def test_a_report_cut_at_any_byte_leaves_no_number_to_two():
         assert session.status().balance_minor == 70
 
 
+@pytest.mark.feature("W-06")
+def test_a_message_number_cut_at_any_byte_is_never_given_twice():
+    """A number is durable before it is told; one whose answer was lost is not told again."""
+    chip = TornChip()
+    bench = Bench(chip)
+    bench.personalise()
+    start = chip.memory.snapshot()
+    chip.memory.tear(99, 0)
+    bench.session.next_message()
+    (length,) = chip.memory.written_bytes
+    for cut in _interesting_cuts(length):
+        chip.memory.rewind(start)
+        chip.reset()
+        session = _open(chip)
+        chip.memory.tear(0, cut)
+        with pytest.raises(PowerCutError):
+            session.next_message()
+        chip.memory.restore_power()
+        chip.reset()
+        session = _open(chip)
+        before = session.status().message_number
+        assert before == 0 or cut >= SLOT_HEADER_BYTES
+        assert before == 1 or cut < length
+        assert session.next_message() == before + 1
+
+
 def _says_repeated(answer):
     return answer is False or answer is Outcome.REPEATED or answer.repeated
 

@@ -1,6 +1,7 @@
 """A wallet's end of its satellite channel: it reports, obeys, and carries for others; nothing else."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -161,6 +162,41 @@ def test_a_report_is_the_same_bytes_until_it_is_answered_or_old():
     asyncio.run(scenario())
 
 
+@pytest.mark.feature("W-05", "W-06")
+def test_a_store_set_back_to_an_old_copy_seals_under_new_numbers():
+    """The chip counts messages: a restored host never seals something else under a number used."""
+
+    async def scenario():
+        platform, device, desk = await a_wallet()
+        backup = device.store.copy()
+        sent = await desk.report()
+        device.store = backup
+        restored = SatelliteDesk((await device.start()).holder, desk.channel, desk.shelf)
+        after = await restored.report()
+        assert after.content != sent.content
+        assert after.number > sent.number
+        assert platform.information(after.content).number == 2
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.feature("W-06")
+def test_a_store_of_another_chip_seals_nothing():
+    """A chip whose numbers begin anew is not used with a channel key that has sealed under them."""
+
+    async def scenario():
+        platform, device, desk = await a_wallet()
+        await desk.take(platform.answer((await desk.report()).number))
+        stranger = Device(platform.network, "A", "stranger")
+        holder = (await stranger.start()).holder
+        moved = replace(holder, around=replace(holder.around, store=device.store))
+        with pytest.raises(Refusal) as refused:
+            await SatelliteDesk(moved, desk.channel, desk.shelf).report()
+        assert refused.value.outcome is Outcome.WRONG_OWNER
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.feature("W-10")
 def test_only_the_institutions_word_moves_the_synchronisation_moment():
     """An answer with a statement synchronises the chip; one without, or a repeated one, does not."""
@@ -244,8 +280,8 @@ def test_a_broadcast_is_obeyed_by_those_it_names():
             assert heard.judged == []
         assert not chip_of(device).frozen
         assert await desk.receipts() is None
-        for number, scope in enumerate((EVERYBODY, institution_scope("A")), start=4):
-            frozen = number == 4
+        for number, scope in enumerate((EVERYBODY, EVERYBODY, institution_scope("A")), start=4):
+            frozen = number != 5
             heard = await desk.take(broadcast(number, platform.freeze(number, frozen, scope)))
             assert [judged.outcome for judged in heard.judged] == [Outcome.ACCEPTED]
             assert chip_of(device).frozen is frozen

@@ -148,6 +148,10 @@ class ChipSession:
         command = commands.Report(log_digest=log_digest, list_number=list_number, moment=moment)
         return self._ask(command, commands.ReportAnswer).information
 
+    def next_message(self) -> int:
+        """A number to seal one message under; given once."""
+        return self._ask(commands.NextMessage(), commands.NextMessageAnswer).number
+
     def authorise(self, grant: Grant, moment: Moment) -> bytes:
         """Let the chip pay fees without its PIN; the signed authorisation."""
         command = commands.Authorise(grant=grant, moment=moment)

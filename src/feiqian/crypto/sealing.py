@@ -3,8 +3,8 @@
 Both sides have one long-lived key for this; their ECDH secret (P-256) is stretched by HKDF-SHA256
 (RFC 5869) into one AES-128 key a direction. A message is sealed with AES-CCM-16-64-128 (COSE
 algorithm 10; RFC 9053, 4.2): eight bytes longer than what it says, and its number is its nonce. So
-**a number is used for one message only**: whoever seals stores the next number before anything
-sealed with the last one leaves. Sealing the same message again under its number gives the same
+**a number is used for one message only**: a wallet's chip gives each number once, the platform stores
+the next number before anything sealed with the last one leaves. Sealing the same message again under its number gives the same
 bytes, which is how it is sent again.
 
 A seal hides and authenticates; it does not prove anything to third parties, which what is inside

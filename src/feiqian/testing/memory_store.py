@@ -6,7 +6,7 @@ write, and constraints hold. Every job runs at once, in the order of the calls.
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from feiqian.ports import Row, Transaction, Value
 
@@ -59,6 +59,12 @@ class MemoryStore:
             raise
         self._connection.execute("COMMIT")
         return result
+
+    def copy(self) -> Self:
+        """What a backup of now would restore."""
+        copy = type(self)(())
+        self._connection.backup(copy._connection)  # noqa: SLF001 - of its own class
+        return copy
 
     def close(self) -> None:
         """Forget everything."""

@@ -1,9 +1,10 @@
 """The wallet's satellite channel: a number, the keys of its seal, and the numbers of its messages.
 
 It is registered while there is a network; after that it needs none. The host makes the key for the
-seal, the chip signs the request, so that the channel is known to be this wallet's. A message number
-is stored as used before anything sealed with it leaves, for a seal must never be made twice with one
-number. A host that has lost its store registers a new key and gets a new channel.
+seal, the chip signs the request, so that the channel is known to be this wallet's. A seal must never
+be made twice with one number, so the chip gives the numbers: a host whose store is set back to an old
+copy goes on where the chip stands. One that has lost its store registers a new key and gets a new
+channel.
 """
 
 from dataclasses import dataclass
@@ -55,14 +56,12 @@ async def register_channel(holder: Holder, address: str = "") -> Channel:
     return channel
 
 
-def next_message(tx: Transaction) -> int:
-    """A message number for this transaction's message. `Refusal` unavailable when none is left."""
-    [(number,)] = tx.query(
-        "UPDATE satellite_channel SET next_message = next_message + 1 RETURNING next_message - 1"
-    )
+def next_message(holder: Holder) -> int:
+    """A number that no message of this chip had. `Refusal` unavailable when none is left."""
+    number = holder.around.chip.next_message()
     if number > MAX_MESSAGE_NUMBER:
-        raise Refusal(Outcome.UNAVAILABLE, "expected a channel with message numbers left")
-    return int(number)
+        raise Refusal(Outcome.UNAVAILABLE, "expected a chip with message numbers left")
+    return number
 
 
 def _load(tx: Transaction) -> Channel | None:
@@ -80,8 +79,7 @@ def _secret(tx: Transaction) -> bytes:
         return bytes(rows[0][0])
     secret = _SEALING.generate().secret
     tx.execute(
-        "INSERT INTO satellite_channel (slot, secret, number, sealing_public, next_message)"
-        " VALUES (1, ?, 0, ?, 1)",
+        "INSERT INTO satellite_channel (slot, secret, number, sealing_public) VALUES (1, ?, 0, ?)",
         (secret, b""),
     )
     return secret

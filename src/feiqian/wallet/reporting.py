@@ -1,7 +1,7 @@
 """The key information set: written, kept, and sent again as the same bytes until it is answered (W-05).
 
-The chip signs what it knows and what its host tells it; the host seals it under the next number of its
-channel and keeps it before any of it leaves. While a report waits and is young, it is the one that is
+The chip signs what it knows and what its host tells it; the host seals it under a number that the chip
+gives once, and keeps it before any of it leaves. While a report waits and is young, it is the one that is
 sent; a newer one is written when it has grown old, or when more is to be told than it says. Whatever
 acknowledges a report, acknowledges all before it.
 """
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from feiqian.crypto import cbor
 from feiqian.crypto.compact import shorten
-from feiqian.crypto.sealing import SealKey
 from feiqian.money.transfer import Acceptor
+from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.wallet.channel import Channel, next_message
 from feiqian.wallet.holder import Holder
@@ -77,11 +77,17 @@ async def write_report(holder: Holder, channel: Channel, shelf: ListShelf) -> Up
 
 
 async def keep_upward(holder: Holder, channel: Channel, kind: Kind, body: bytes) -> Upward:
-    """Number, seal and keep a message before it leaves."""
+    """Number, seal and keep a message before it leaves.
+
+    Raises `Refusal` unavailable when no number is left; wrong_owner when the store is another chip's,
+    whose channel key may have sealed under this number.
+    """
     now_ms = holder.around.now_ms()
-    return await holder.around.store.write(
-        lambda tx: _keep(tx, channel.number, channel.keys.up, (kind, body), now_ms)
-    )
+    number = next_message(holder)
+    sealed = seal_message(channel.keys.up, Header(kind, channel.number, number), body)
+    upward = Upward(number, kind, sealed)
+    await holder.around.store.write(lambda tx: _keep(tx, upward, now_ms))
+    return upward
 
 
 def acknowledge(tx: Transaction, answer: SatelliteAnswer, now_ms: int) -> Answered | None:
@@ -109,18 +115,15 @@ def _open(tx: Transaction, kind: Kind, oldest_ms: int) -> Upward | None:
     return Upward(rows[0][0], kind, read_bytes(rows[0][1])) if rows else None
 
 
-def _keep(
-    tx: Transaction, channel: int, key: SealKey, message: tuple[Kind, bytes], now_ms: int
-) -> Upward:
-    kind, body = message
-    number = next_message(tx)
-    content = seal_message(key, Header(kind, channel, number), body)
+def _keep(tx: Transaction, upward: Upward, now_ms: int) -> None:
+    [(last,)] = tx.query("SELECT MAX(number) FROM satellite_messages")
+    if upward.number <= (last or 0):
+        raise Refusal(Outcome.WRONG_OWNER, "expected a store whose messages this chip has numbered")
     tx.execute(
         "INSERT INTO satellite_messages (number, kind, content, written_at_ms) VALUES (?, ?, ?, ?)",
-        (number, kind, content, now_ms),
+        (upward.number, upward.kind, upward.content, now_ms),
     )
-    tx.execute("DELETE FROM satellite_messages WHERE number <= ?", (number - MAX_KEPT,))
-    return Upward(number, kind, content)
+    tx.execute("DELETE FROM satellite_messages WHERE number <= ?", (upward.number - MAX_KEPT,))
 
 
 def _offline_log(tx: Transaction) -> bytes:

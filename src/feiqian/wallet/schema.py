@@ -99,4 +99,10 @@ MIGRATIONS = (
     ALTER TABLE sessions ADD COLUMN fee_order BLOB;
     CREATE INDEX sessions_fee_order ON sessions (fee_order);
     """,
+    # From now on the chip numbers messages, from 1: what was numbered here has to be another channel's.
+    """
+    DELETE FROM satellite_channel;
+    DELETE FROM satellite_messages;
+    ALTER TABLE satellite_channel DROP COLUMN next_message;
+    """,
 )

@@ -41,6 +41,7 @@ def status(card: Card, _command: GetStatus) -> Step:
         groups=state.groups,
         report_number=state.report_number,
         authorisation_count=len(state.authorisations),
+        message_number=state.message_number,
     )
     return state, answer
 

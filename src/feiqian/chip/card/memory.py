@@ -139,6 +139,8 @@ class CardState(_Record, frozen=True):
     """Orders to freeze and of limits, by scope."""
     forgotten_number: Count = 0
     """The highest number of a register of `standing` that had to make room."""
+    message_number: Count = 0
+    """The last that was given to the host for a message by satellite."""
 
     def __repr__(self) -> str:
         """Nothing of the content: it holds the private key."""

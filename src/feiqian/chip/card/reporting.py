@@ -2,20 +2,22 @@
 
 Its figures are the chip's own; log, list version and moment are what the host says. A frozen chip
 reports as well, and no PIN is needed: a wallet may be overdue while nobody holds it. Reports are
-numbered, so that an old one never passes for the newest.
+numbered, so that an old one never passes for the newest. The chip also counts the host's sealed
+messages, so that no number is used twice, whatever becomes of the host's store.
 """
 
 from msgspec.structs import replace
 
 from feiqian.chip.card.memory import CardState
 from feiqian.chip.card.purse import Card, Step
-from feiqian.chip.commands import Report, ReportAnswer
+from feiqian.chip.commands import NextMessage, NextMessageAnswer, Report, ReportAnswer
 from feiqian.chip.status_words import StatusError, StatusWord
 from feiqian.crypto.cbor import VERSION
 from feiqian.timing.moment import Moment
 from feiqian.wire.key_information import KEY_INFORMATION, ChipCondition, KeyInformation
 
 MAX_REPORTS = 2**32 - 1
+MAX_MESSAGES = 2**32 - 1
 _MAX_SECONDS = 2**32 - 1
 
 
@@ -43,6 +45,15 @@ def report(card: Card, command: Report) -> Step:
     )
     signed = KEY_INFORMATION.sign(card.suite, card.owner.key, information)
     return following, ReportAnswer(information=signed)
+
+
+def next_message(card: Card, _command: NextMessage) -> Step:
+    """NEXT MESSAGE."""
+    state = card.state
+    if state.message_number == MAX_MESSAGES:
+        raise StatusError(StatusWord.WRONG_STATE)
+    following = replace(state, message_number=state.message_number + 1)
+    return following, NextMessageAnswer(number=following.message_number)
 
 
 def _condition(state: CardState) -> ChipCondition:

@@ -26,6 +26,8 @@ from feiqian.chip.commands.command import (
 from feiqian.chip.commands.control import (
     Control,
     ControlAnswer,
+    NextMessage,
+    NextMessageAnswer,
     Report,
     ReportAnswer,
 )
@@ -116,6 +118,8 @@ __all__ = [
     "Personalise",
     "PiecesAnswer",
     "Pin",
+    "NextMessage",
+    "NextMessageAnswer",
     "Report",
     "ReportAnswer",
     "Revoke",

@@ -44,6 +44,7 @@ class Instruction(IntEnum):
     REVOKE = 0x66
     AUTHORISATIONS = 0xCE
     PAY_FEE = 0x68
+    NEXT_MESSAGE = 0x6A
 
     @property
     def class_byte(self) -> int:

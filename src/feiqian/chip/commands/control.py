@@ -44,3 +44,20 @@ class Report(Command, frozen=True, kw_only=True):
     log_digest: LogDigest
     list_number: Count
     moment: Moment
+
+
+class NextMessageAnswer(Data, frozen=True, kw_only=True):
+    """A number that was given to nobody before."""
+
+    number: Count
+
+
+class NextMessage(Command, frozen=True, kw_only=True):
+    """Give the number under which the host may seal one message by satellite (W-06). No PIN.
+
+    The chip counts, for a host's store can be set back to an old copy, and two messages sealed under
+    one number are no secret any more.
+    """
+
+    INSTRUCTION: ClassVar = Instruction.NEXT_MESSAGE
+    ANSWER: ClassVar = NextMessageAnswer

@@ -99,6 +99,8 @@ class StatusAnswer(Data, frozen=True, kw_only=True):
     """Of the last key information set signed."""
     authorisation_count: Count = 0
     """How many live authorisations it has."""
+    message_number: Count = 0
+    """The last that was given to the host for a message by satellite."""
 
 
 class GetStatus(Command, frozen=True):

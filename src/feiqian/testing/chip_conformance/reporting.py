@@ -1,6 +1,7 @@
 """Chapter 9, reporting: the chip's own word on itself, numbered, and small."""
 
 import pytest
+from msgspec.structs import replace
 
 from feiqian.crypto import compact
 from feiqian.outcomes import Outcome
@@ -86,3 +87,13 @@ class Reporting(Chapter):
         raw = bench.session.report(DIGEST, 40_000, Moment(NOW_MS, 3_600_000))
         short = compact.shorten(bench.world.suite, raw)
         assert len(short) <= ORDINARY_PAYLOAD_BYTES + 64
+
+    @pytest.mark.feature("W-06", "R-08")
+    def test_no_message_number_is_given_twice(self, bench: Bench) -> None:
+        """Numbers count on across resets, also of a chip that is locked and frozen; nothing else moves."""
+        assert [bench.session.next_message() for _ in range(3)] == [1, 2, 3]
+        Orders(bench).give(Orders(bench).signed(1))
+        bench.reset()
+        before = bench.status
+        assert bench.session.next_message() == 4
+        assert bench.status == replace(before, message_number=4)
