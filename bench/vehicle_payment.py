@@ -14,7 +14,8 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Delivery, MessageBus
 from feiqian.protocol.service.facts import Located
 from feiqian.protocol.service.states import State
-from feiqian.testing.service_world import MANAGEMENT, VEHICLE, ServiceWorld
+from feiqian.testing.service_parties import MANAGEMENT, VEHICLE
+from feiqian.testing.service_world import ServiceWorld
 from feiqian.testing.virtual_time import pass_time
 from feiqian.wire.usage import ServiceClass
 from feiqian.wire.visit import FRAME_KIND

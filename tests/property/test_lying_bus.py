@@ -4,7 +4,8 @@ import pytest
 
 from feiqian.testing import virtual_time
 from feiqian.testing.lying_bus import Liar
-from feiqian.testing.service_world import MANAGEMENT, PROVIDER, VEHICLE, ServiceWorld
+from feiqian.testing.service_parties import MANAGEMENT, PROVIDER, VEHICLE
+from feiqian.testing.service_world import ServiceWorld
 from feiqian.testing.virtual_time import pass_time
 from feiqian.wire.service import Ending
 

@@ -12,7 +12,8 @@ from feiqian.testing import virtual_time
 from feiqian.testing.charge_point import VERSIONS, Pipe, SimulatedChargePoint
 from feiqian.testing.equipment import Bay, Pump
 from feiqian.testing.memory_store import MemoryStore
-from feiqian.testing.service_world import MANAGEMENT, PROVIDER, VEHICLE, ServiceWorld
+from feiqian.testing.service_parties import MANAGEMENT, PROVIDER, VEHICLE
+from feiqian.testing.service_world import ServiceWorld
 from feiqian.testing.virtual_time import pass_time
 from feiqian.vehicle.services.schema import MIGRATIONS
 from feiqian.vehicle.services.site import EquippedSite

@@ -11,14 +11,8 @@ from feiqian.protocol.service.fees import order_id_of
 from feiqian.protocol.service.records import VehicleService
 from feiqian.protocol.service.states import State
 from feiqian.testing import virtual_time
-from feiqian.testing.service_world import (
-    LATITUDE_E7,
-    MANAGEMENT,
-    PROVIDER,
-    STEP_E7,
-    VEHICLE,
-    ServiceWorld,
-)
+from feiqian.testing.service_parties import LATITUDE_E7, MANAGEMENT, PROVIDER, STEP_E7, VEHICLE
+from feiqian.testing.service_world import ServiceWorld
 from feiqian.testing.virtual_time import pass_time
 from feiqian.vehicle import service_rows
 from feiqian.wire.authorisation import Grant

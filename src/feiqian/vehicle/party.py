@@ -45,6 +45,15 @@ class Office:
     """Hears what was not believed and belongs to no service."""
 
 
+async def publish(office: Office, parcel: Parcel) -> None:
+    """Hand over to the bus, if it takes it."""
+    try:
+        await office.bus.publish(parcel.recipient, parcel.kind, parcel.raw)
+    except Refusal as refusal:
+        # It stays in the outbox; an acknowledgement is given again when it is asked for again.
+        office.note(f"to {parcel.recipient}: {parcel.kind}: {refusal}")
+
+
 class Party(Generic[R]):
     """One party; `run` carries it until its bus is closed."""
 
@@ -149,11 +158,7 @@ class Party(Generic[R]):
             await self._publish(parcel)
 
     async def _publish(self, parcel: Parcel) -> None:
-        try:
-            await self.office.bus.publish(parcel.recipient, parcel.kind, parcel.raw)
-        except Refusal as refusal:
-            # It stays in the outbox; an acknowledgement is given again when it is asked for again.
-            self.office.note(f"to {parcel.recipient}: {parcel.kind}: {refusal}")
+        await publish(self.office, parcel)
 
     # Going on ------------------------------------------------------------------------------------
     async def tick(self) -> bool:

@@ -12,14 +12,15 @@ from typing import Self
 from feiqian.adapters.local_bus import LocalBus
 from feiqian.crypto.suites import PrivateKey
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.ports import Delivery, Link, MessageBus
+from feiqian.ports import Link, MessageBus
 from feiqian.testing.city.receivers import Receiver, Tunnel
 from feiqian.testing.city.sites import CitySite
 from feiqian.testing.city.stations import Station
 from feiqian.testing.links import linked_pair
+from feiqian.testing.loop_clock import LeadingClock
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.network import SeededEntropy, SimulatedNetwork, key_of
-from feiqian.testing.service_world import LoopClock
+from feiqian.testing.patchy_bus import PatchyBus
 from feiqian.testing.wallets import Device
 from feiqian.vehicle.entity.entity import Entity
 from feiqian.vehicle.in_vehicle.client import Trusted, VehicleClient
@@ -70,7 +71,7 @@ class Town:
     """All parties, running."""
 
     network: SimulatedNetwork
-    clock: LoopClock
+    clock: LeadingClock
     seed: int
     bus: LocalBus = field(default_factory=LocalBus)
     uncovered: set[str] = field(default_factory=set)
@@ -90,7 +91,7 @@ class Town:
     async def found(cls, stations: Sequence[Station], seed: int) -> Self:
         """Make the network, and open every station."""
         network = await SimulatedNetwork.create(seed=f"city/{seed}")
-        town = cls(network, LoopClock(network.clock), seed)
+        town = cls(network, LeadingClock(network.clock), seed)
         wallets = {station.name: await town._wallet("B", station.name) for station in stations}
         own = [town._own(station, wallets[station.name]) for station in stations]
         await town._open_management(stations, own)
@@ -179,7 +180,7 @@ class Town:
         self._go(entity.run())
 
     def _office(self, name: str) -> Office:
-        bus = _Covered(self.bus.join(name), name, self.uncovered)
+        bus = PatchyBus(self.bus.join(name), name, self.uncovered)
         self._buses.append(bus)
         known = {MANAGEMENT: self.key(MANAGEMENT).public}
         post = Post(name, self.key(name), self.network.suite, known)
@@ -194,24 +195,3 @@ class Town:
         ours, theirs = linked_pair()
         self.stations[station].entity.visited(theirs)
         return ours
-
-
-class _Covered:
-    """A member of the bus whose messages pass where there is a network at both ends."""
-
-    def __init__(self, bus: MessageBus, name: str, uncovered: set[str]) -> None:
-        self._bus, self._name, self._uncovered = bus, name, uncovered
-
-    async def publish(self, recipient: str, kind: str, payload: bytes) -> None:
-        """Hand over. `Refusal` unavailable without a network."""
-        if self._name in self._uncovered or recipient in self._uncovered:
-            raise Refusal(Outcome.UNAVAILABLE, "there is no network")
-        await self._bus.publish(recipient, kind, payload)
-
-    async def receive(self) -> Delivery:
-        """The next message."""
-        return await self._bus.receive()
-
-    async def close(self) -> None:
-        """Leave."""
-        await self._bus.close()

@@ -1,26 +1,23 @@
 """The in-vehicle client: what a holder asks once, and everything that then happens by itself.
 
-It opens the link over which a fee is paid: over the bus, or directly to the entity beside it. Directly
-it also carries signed messages between an entity without a network and the management server, and
-pays from chip to chip (V-10).
+What a state has to do outside (have the chip authorise, pay, present again, look for funds) is done one
+thing at a time, and tried again later each time.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import parse_certificate
 from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome, Refusal
-from feiqian.ports import Entropy, Link, Transaction
+from feiqian.ports import Entropy, Transaction
 from feiqian.protocol.service.facts import (
     CancelAsked,
     ChipAuthorised,
     ChipRefused,
     FeeSettled,
     FundsArrived,
-    Settlement,
 )
 from feiqian.protocol.service.fees import read_order
 from feiqian.protocol.service.offers import VehicleSetup
@@ -30,23 +27,16 @@ from feiqian.protocol.service.vehicle import VehicleMachine
 from feiqian.vehicle import post as posts
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.in_vehicle import grants
+from feiqian.vehicle.in_vehicle.visits import Approach, Visits
 from feiqian.vehicle.party import Office, Party, Patience
-from feiqian.vehicle.post import Parcel
 from feiqian.vehicle.purse import Purse
 from feiqian.wire.authorisation import AUTHORISATION, Grant
-from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.positions import Position
 from feiqian.wire.presence import PositionReport
-from feiqian.wire.service import Matched, Said
-from feiqian.wire.service_kinds import KIND_OF, KINDS
+from feiqian.wire.service import Said
 from feiqian.wire.usage import ServiceClass
-from feiqian.wire.visit import CarriedMessage, Visit, Visited
 
 ID_BYTES = 16
-VISIT_PATIENCE_S = 15
-"""How long an entity has to answer a visit."""
-PAYMENT_PATIENCE_S = 180
-"""How long a payment may take, however slow the link."""
 
 _DRIVING = frozenset({State.AUTHORISED, State.SERVED, State.CANCELLING})
 """While where the vehicle stands matters."""
@@ -55,9 +45,6 @@ _ATTENDED = frozenset({State.SERVED, State.CANCELLING})
 _PATIENT = _ATTENDED | {State.OWING}
 """What a slow look is enough for."""
 _BUSY = frozenset({State.AUTHORISING, State.PAYING, State.SETTLING, State.OWING}) | _ATTENDED
-
-Approach = Callable[[str], Awaitable[Link]]
-"""Opens a direct link to the entity of this name, beside us. `Refusal` unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +89,7 @@ class VehicleClient(Party[VehicleService]):
         self._trusted = trusted
         self._purse = purse
         self._entropy = entropy
-        self._approach = approach
+        self._visits = Visits(office, self.links, purse, entropy, approach)
         self._patience = Patience()
         self._sequence = 0
         self._own = parse_certificate(office.post.suite, purse.certificate)
@@ -223,7 +210,7 @@ class VehicleClient(Party[VehicleService]):
                 after = await self.tell(record.request_id, FundsArrived(spendable_minor))
             case _:
                 after = None
-                await self._carry(record)
+                await self._visits.carry(record)
         owed = State.OWING in (before, before if after is None else after.state)
         if after is not None and after.state is not before and not owed:
             self._patience.done(_effort(record))
@@ -247,7 +234,7 @@ class VehicleClient(Party[VehicleService]):
         known = await self._purse.settlement(order.order_id)
         if known is not None and (known.signed or known.outcome in SUCCESSES):
             return await self.tell(record.request_id, FeeSettled(known))
-        settlement = await self._try_paying(record)
+        settlement = await self._visits.pay(record)
         if settlement is None:
             return None
         return await self.tell(record.request_id, FeeSettled(settlement))
@@ -258,72 +245,10 @@ class VehicleClient(Party[VehicleService]):
         await self._purse.settle()
         known = await self._purse.settlement(order.order_id)
         if known is None or known.outcome not in SUCCESSES:
-            known = await self._try_paying(record)
+            known = await self._visits.pay(record)
         if known is None:
             return None
         return await self.tell(record.request_id, FeeSettled(known))
-
-    async def _try_paying(self, record: VehicleService) -> Settlement | None:
-        """One attempt over each way to the entity; None when nobody could be reached."""
-        session = self._entropy(ID_BYTES)
-        try:
-            link: Link = self.links.open(record.entity, session)
-            return await self._pay_over(link, record, offline=False)
-        except (Refusal, TimeoutError) as error:
-            self.office.note(f"{record.entity} over the bus: {error}")
-        if self._approach is None:
-            return None
-        try:
-            return await self._pay_over(await self._approach(record.entity), record, offline=True)
-        except (Refusal, TimeoutError) as error:
-            self.office.note(f"{record.entity} beside us: {error}")
-        return None
-
-    async def _pay_over(self, link: Link, record: VehicleService, *, offline: bool) -> Settlement:
-        suite = self.office.post.suite
-        order = read_order(suite, record.order)
-        number = AUTHORISATION.peek(suite, record.authorisation).number
-        try:
-            await self._visit(link, record, record.order, offline=offline)
-            async with asyncio.timeout(PAYMENT_PATIENCE_S):
-                return await self._purse.pay_fee(link, number, order, offline=offline)
-        finally:
-            await link.close()
-
-    async def _carry(self, record: VehicleService) -> None:
-        """Bring an entity beside us its match, and take along what it has to say."""
-        if self._approach is None:
-            return
-        try:
-            link = await self._approach(record.entity)
-            try:
-                await self._visit(link, record, None, offline=True)
-            finally:
-                await link.close()
-        except (Refusal, TimeoutError) as error:
-            self.office.note(f"{record.entity} beside us: {error}")
-
-    async def _visit(
-        self, link: Link, record: VehicleService, order: bytes | None, *, offline: bool
-    ) -> None:
-        """Begin a link. `Refusal` as the entity says; what it gives us is passed on."""
-        carried = (CarriedMessage(KIND_OF[Matched], record.matched),) if record.matched else ()
-        async with asyncio.timeout(VISIT_PATIENCE_S):
-            await link.send(encode_message(Visit(carried, order, offline)))
-            visited = decode_message(await link.receive(), Visited)
-        for each in visited.carried:
-            await self._pass_on(each)
-        if visited.outcome not in SUCCESSES:
-            raise Refusal(visited.outcome, visited.detail)
-
-    async def _pass_on(self, carried: CarriedMessage) -> None:
-        """Publish for somebody else; who it is for stands in what was signed."""
-        if carried.kind not in KINDS:
-            return
-        message = KINDS[carried.kind].peek(self.office.post.suite, carried.raw)
-        for recipient in message.recipients:
-            if recipient != self.name:
-                await self._publish(Parcel(recipient, carried.kind, carried.raw))
 
 
 def _effort(record: VehicleService) -> bytes:
