@@ -79,7 +79,7 @@ def _served(to: "Samples") -> None:
     matched = ("car-1", "charger-1", ServiceClass.CHARGING, _TARIFF, 50_00, NOW_MS + HOUR_MS)
     _say(to, service.MATCHED, "platform", ("payer", "payee"), REQUEST_ID, *matched, MOMENT)
     _say(to, service.STARTED, "payee", ("platform",), REQUEST_ID, MOMENT)
-    _say(to, service.STOP, "platform", ("payee",), REQUEST_ID, Outcome.VEHICLE_LEFT)
+    _say(to, service.STOP, "platform", ("payee",), REQUEST_ID, Outcome.VEHICLE_LEFT, MOMENT)
     part = MeterSlice(NOW_MS, NOW_MS + HOUR_MS, 11_000, 0)
     usage = Usage(NOW_MS, NOW_MS + HOUR_MS, energy_wh=11_000, slices=(part,))
     _say(to, service.ENDED, "payee", ("platform",), REQUEST_ID, True, usage)

@@ -11,14 +11,21 @@ from feiqian.protocol.service.fees import order_id_of
 from feiqian.protocol.service.records import VehicleService
 from feiqian.protocol.service.states import State
 from feiqian.testing import virtual_time
-from feiqian.testing.service_parties import LATITUDE_E7, MANAGEMENT, PROVIDER, STEP_E7, VEHICLE
+from feiqian.testing.service_parties import (
+    LATITUDE_E7,
+    MANAGEMENT,
+    PROVIDER,
+    STEP_E7,
+    VEHICLE,
+    price,
+)
 from feiqian.testing.service_world import ServiceWorld
 from feiqian.testing.virtual_time import pass_time
 from feiqian.vehicle import service_rows
 from feiqian.wire.authorisation import Grant
 from feiqian.wire.fees import FEE_ORDER, FeeOrder
 from feiqian.wire.service import OFFER, Ending
-from feiqian.wire.usage import ServiceClass
+from feiqian.wire.usage import ServiceClass, Usage
 
 FIRST, SECOND = "parking-0", "parking-1"
 HOUR_S = 3_600
@@ -189,6 +196,36 @@ def test_a_vehicle_that_leaves_early(served):
         states = await world.ended(request, *EVERYBODY, FIRST)
         assert endings(states) == {Ending.PAID if served else Ending.LEFT_EARLY}
         assert (world.held_minor()[VEHICLE] < before) == served
+
+    play(scene)
+
+
+@pytest.mark.feature("V-10")
+@pytest.mark.parametrize("silent", [False, True])
+def test_who_has_left_pays_until_then_however_late_the_entity_hears_of_it(silent):
+    """A car park without a network charges to the departure; a vehicle that only falls silent stays."""
+
+    async def scene(world):
+        request = await parked(world)
+        await in_state(world, request, State.SERVING, MANAGEMENT)
+        world.cut_off.add(FIRST)
+        await pass_time(HOUR_S)
+        left_ms = world.clock.now().midpoint_ms
+        for step in range(0 if silent else 40):
+            await world.stand(LATITUDE_E7 - (step + 1) * STEP_E7 // 20, 1)
+        world.near = None
+        await pass_time(3 * HOUR_S)
+        world.cut_off.clear()
+        if silent:
+            await world.places[FIRST].site.finish(request)
+        states = await world.ended(request, *EVERYBODY, FIRST)
+        assert endings(states) == {Ending.PAID}
+        [service] = await world.management.services()
+        site = world.places[FIRST].site
+        until_ms = world.clock.now().midpoint_ms if silent else left_ms
+        usage = Usage(site.began_ms[request], until_ms)
+        assert service.amount_minor == price(service.tariff, usage).amount_minor
+        assert silent or service.left.earliest_ms - left_ms < 10_000
 
     play(scene)
 

@@ -171,6 +171,8 @@ class ServiceStop(Said, frozen=True):
 
     request_id: RequestId
     reason: Outcome
+    left: Moment | None
+    """When the vehicle left, if it did: what is used ends then, however late this comes."""
 
 
 class ServiceEnded(Said, frozen=True):

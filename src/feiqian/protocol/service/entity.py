@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from feiqian.crypto.suites import Suite
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
+from feiqian.protocol.service.departures import used_until_left
 from feiqian.protocol.service.facts import (
     FeeSettled,
     Heard,
@@ -70,8 +71,10 @@ class EntityMachine(FeeSide[EntityService]):
         return Event.MATCHED
 
     def _on_service_stop(self, heard: Heard, _: Moment) -> Event:
-        require_sender(heard.message, self._management)
-        assert isinstance(heard.message, ServiceStop)
+        stop = heard.message
+        require_sender(stop, self._management)
+        assert isinstance(stop, ServiceStop)
+        self._set(left=stop.left)
         return Event.STOP
 
     def _on_site_started(self, _: SiteStarted, __: Moment) -> Event:
@@ -93,7 +96,8 @@ class EntityMachine(FeeSide[EntityService]):
         if self._ended is None:  # stopped before anything was matched here
             self._tell(ServiceEnded, served=False, usage=Usage(now.earliest_ms, now.earliest_ms))
         else:
-            self._tell(ServiceEnded, served=self._ended.served, usage=self._ended.usage)
+            usage = used_until_left(self._ended.usage, self.record.left)
+            self._tell(ServiceEnded, served=self._ended.served, usage=usage)
 
     def _enter_refused(self, _: Moment) -> None:
         if self.record.order:

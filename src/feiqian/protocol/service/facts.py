@@ -7,6 +7,7 @@ the bytes that were signed, because some are shown to others later.
 from dataclasses import dataclass
 
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.timing.moment import Moment
 from feiqian.wire.fees import Side
 from feiqian.wire.service import Said
 from feiqian.wire.usage import Usage
@@ -103,6 +104,9 @@ class Unclear:
 @dataclass(frozen=True, slots=True)
 class Departed:
     """The vehicle has left the entity it was matched to."""
+
+    moment: Moment
+    """Of the first report that certainly placed it elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

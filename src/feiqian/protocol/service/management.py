@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from feiqian.outcomes import SUCCESSES, Outcome, Refusal
 from feiqian.protocol.service.admission import PAYMENT_MARGIN_MS, ManagementSetup, admitted
+from feiqian.protocol.service.departures import used_until_left
 from feiqian.protocol.service.facts import CancelAsked, Departed, Heard, Located, Unclear
 from feiqian.protocol.service.fees import order_id_of, question_id_of
 from feiqian.protocol.service.machine import ServiceMachine, require_sender
@@ -165,8 +166,10 @@ class ManagementMachine(ServiceMachine[ManagementService]):
     def _enter_serving(self, _: Moment) -> None:
         self._set(deadline_ms=self.record.until_ms - PAYMENT_MARGIN_MS)
 
-    def _on_departed(self, _: Departed, __: Moment) -> Event:
-        self._set(stop_reason=Outcome.VEHICLE_LEFT)
+    def _on_departed(self, fact: Departed, _: Moment) -> Event:
+        self._set(left=fact.moment)
+        if self.record.state is not State.STOPPING:
+            self._set(stop_reason=Outcome.VEHICLE_LEFT)
         return Event.LEFT
 
     def _on_service_cancelled(self, heard: Heard, _: Moment) -> Event:
@@ -190,7 +193,8 @@ class ManagementMachine(ServiceMachine[ManagementService]):
 
     def _enter_stopping(self, _: Moment) -> None:
         self._set(deadline_ms=self.record.until_ms)
-        self._tell(ServiceStop, self.record.entity, reason=self.record.stop_reason)
+        record = self.record
+        self._tell(ServiceStop, record.entity, reason=record.stop_reason, left=record.left)
 
     def _on_service_ended(self, heard: Heard, _: Moment) -> Event:
         ended, record = heard.message, self.record
@@ -199,8 +203,9 @@ class ManagementMachine(ServiceMachine[ManagementService]):
         if not ended.served:
             return self._unserved()
         check_usage(ended.usage)
+        usage = used_until_left(ended.usage, record.left)
         try:
-            fee = self._setup.price(record.tariff, ended.usage)
+            fee = self._setup.price(record.tariff, usage)
         except Refusal as refusal:
             self._because(refusal.outcome, refusal.detail)
             return Event.SITE_REFUSED

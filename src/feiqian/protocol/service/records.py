@@ -100,6 +100,8 @@ class ManagementService(Service, frozen=True):
     """Both as signed: the evidence if they do not agree."""
     reconciled: Outcome | None = None
     endings: int = 0
+    left: Moment | None = None
+    """When the vehicle left, if it did before the service ended."""
 
 
 class EntityService(Service, frozen=True):
@@ -113,6 +115,8 @@ class EntityService(Service, frozen=True):
     """The authorisation's end."""
     order: bytes = b""
     """The fee order, as signed."""
+    left: Moment | None = None
+    """When the vehicle left, by the management server's word."""
 
 
 def new_vehicle_service(

@@ -16,7 +16,7 @@ next state, and the state says what the party has to say and do.
    the charger) is done again when a party starts anew, and is harmless the second time.
 6. A low balance owes: the order stays open and shown, and is paid after a top-up until it runs out
    (V-10). A vehicle that leaves before it was served pays nothing; one that leaves later pays what it
-   used. A receipt that comes after the order ran out corrects `UNPAID`.
+   used until then, however late the entity hears of it. A receipt that comes after the order ran out corrects `UNPAID`.
 7. `PAID_OFFLINE` becomes `PAID` when the entity's wallet has reconciled (V-10), and `DISPUTED` is what
    two receipts that do not agree end in (V-11).
 """
@@ -180,6 +180,7 @@ _MANAGEMENT = {
         **_USED,
     },
     _S.STOPPING: {
+        _E.LEFT: _S.STOPPING,
         _E.EXPIRED: _S.EXPIRED,
         **_USED,
     },

@@ -47,7 +47,7 @@ class CityFigures:
     duration_s: int
     """In which all visits begin, and most end."""
     uncovered: int
-    """Chargers without a network. A car park needs one: only the management server knows who left."""
+    """Chargers without a network, and as many car parks: these hear only later who left, and when."""
     tunnels: int = 3
     parking_s: tuple[int, int] = (950, 1_400)
     """How long customers park: beyond the free minutes of the tariff."""
@@ -81,12 +81,9 @@ class City:
             self.visits.append(visit)
             self.traffic.staying.add(name)
         town.beside = self.traffic.standing.get
-        chargers = [
-            station.name
-            for station in self.traffic.stations
-            if station.service is ServiceClass.CHARGING
-        ]
-        town.uncovered.update(self._chance.sample(chargers, figures.uncovered))
+        for service in (ServiceClass.CHARGING, ServiceClass.PARKING):
+            names = [one.name for one in self.traffic.stations if one.service is service]
+            town.uncovered.update(self._chance.sample(names, figures.uncovered))
 
     async def run(self, progress: Progress = lambda _: None) -> None:
         """Until every visit is over; then until nothing is open."""

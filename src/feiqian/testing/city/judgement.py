@@ -1,7 +1,7 @@
 """What became of the city, judged from outside: the truth about each visit against what was paid.
 
 A payment is wrong if the vehicle did not stand at the station that was paid, if the charger that was
-paid for fed another vehicle, if what was measured lies outside the time it stood there, or if the
+paid for fed another vehicle, if what is charged lies outside the time it stood there, or if the
 amount is not what the tariff says. Chips are counted as well: what left a vehicle's is what its paid
 services cost, to the minor unit, and what a station's holds is what was paid to it. Then the network's
 books are audited.
@@ -10,6 +10,7 @@ books are audited.
 from collections import Counter
 from dataclasses import dataclass
 
+from feiqian.protocol.service.departures import used_until_left
 from feiqian.protocol.service.records import ManagementService
 from feiqian.protocol.service.states import State
 from feiqian.testing.audit import auditor
@@ -115,16 +116,17 @@ def _wrong_payments(
 
 def _why_wrong(city: City, visit: Visit, record: ManagementService) -> str:
     served = city.town.stations[record.entity]
-    usage = served.site.usages.get(visit.request_id)
+    measured = served.site.usages.get(visit.request_id)
     if visit.came_ms is None or record.entity != visit.went_to:
         return "it never stood there"
-    if usage is None:
+    if measured is None:
         return "nothing was measured"
+    usage = used_until_left(measured, record.left)
     fed = served.site.served[visit.request_id]
     if served.station.service is ServiceClass.CHARGING and fed != visit.vehicle:
         return f"the charger fed {fed}"
     if not _within_stay(visit, usage, city):
-        return f"measured {usage}, stood {visit.came_ms} to {visit.left_ms}"
+        return f"charged for {usage}, stood {visit.came_ms} to {visit.left_ms}"
     fee = city.town.price(served.tariff, usage)
     if record.amount_minor != fee.amount_minor:
         return f"{record.amount_minor} is not the tariff's {fee.amount_minor}"

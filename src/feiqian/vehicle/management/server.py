@@ -30,8 +30,8 @@ from feiqian.vehicle.service_rows import LogLine
 from feiqian.wire.presence import PositionReport, PresenceAnswer
 from feiqian.wire.service import Member, Said, ServiceAuthorised, ServiceCancelled
 
-_TRACKED = frozenset({State.TRACKING, State.ASKING, State.MATCHED, State.SERVING})
-_MATCHED = frozenset({State.MATCHED, State.SERVING})
+_MATCHED = frozenset({State.MATCHED, State.SERVING, State.STOPPING})
+_TRACKED = frozenset({State.TRACKING, State.ASKING}) | _MATCHED
 
 
 class ManagementServer(Party[ManagementService]):
@@ -141,8 +141,8 @@ class ManagementServer(Party[ManagementService]):
                 await self.tell(request_id, Located(entity))
             case verdicts.Ambiguous(entities):
                 await self.tell(request_id, Unclear(entities))
-            case verdicts.Departed():
-                await self.tell(request_id, Departed())
+            case verdicts.Departed(_, moment):
+                await self.tell(request_id, Departed(moment))
             case _:
                 return
 

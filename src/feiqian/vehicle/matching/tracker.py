@@ -62,7 +62,7 @@ class Tracker:
         self._believed: Seen | None = None
         self._suspicion: Suspicion | None = None
         self._stay: Stay | None = None
-        self._away_since_ms: int | None = None
+        self._away_since: Moment | None = None
 
     def report(self, sequence: int, position: Position, now: Moment) -> Verdict:
         """Judge one report. A repeat of the last one is answered as before and changes nothing."""
@@ -112,7 +112,7 @@ class Tracker:
         try:
             check_journey(self._believed, seen, self._policy, self._suspicion)
         except Refusal:
-            self._stay = self._away_since_ms = None
+            self._stay = self._away_since = None
             if self._suspicion is None:
                 self._suspicion = suspicion_of(self._believed, seen, self._policy)
             raise
@@ -122,7 +122,7 @@ class Tracker:
     def _extend(self, seen: Seen, near: Near) -> None:
         """Go on with the stay, or begin another, or none."""
         if self._gap(seen):
-            self._stay = self._away_since_ms = None
+            self._stay = self._away_since = None
         if moves(seen.position, self._policy):
             self._stay = None
         elif self._stay is not None and self._stay.takes(seen):
@@ -149,10 +149,10 @@ class Tracker:
 
     def _judge_leaving(self, entity: str, seen: Seen, near: Near) -> Verdict:
         if entity in near.touched:
-            self._away_since_ms = None
-        elif self._away_since_ms is None:
-            self._away_since_ms = seen.latest_ms
-        elif seen.earliest_ms - self._away_since_ms >= self._policy.departure_ms:
-            self.entity = self._away_since_ms = None
-            return Departed(entity)
+            self._away_since = None
+        elif self._away_since is None:
+            self._away_since = seen.position.moment
+        elif seen.earliest_ms - self._away_since.latest_ms >= self._policy.departure_ms:
+            left, self.entity, self._away_since = self._away_since, None, None
+            return Departed(entity, left)
         return Match(entity)

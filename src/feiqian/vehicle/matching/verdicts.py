@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from feiqian.outcomes import Outcome
+from feiqian.timing.moment import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Departed:
     """It has certainly left the entity that it was matched to; told once."""
 
     entity: str
+    moment: Moment
+    """Of the first position that certainly was elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
