@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import hmac
 import secrets
-from collections.abc import Coroutine
 from typing import Any, Self
 
 from feiqian.adapters.bus_frames import (
@@ -32,6 +31,7 @@ from feiqian.adapters.bus_frames import (
     write_frame,
 )
 from feiqian.adapters.bus_inboxes import Inboxes, Presence
+from feiqian.adapters.signals import until_one_ends
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Delivery
 
@@ -95,7 +95,7 @@ class Hub:
             presence = await self._admitted(connection)
             try:
                 await connection.send(Welcome())
-                await _first_ended(
+                await until_one_ends(
                     self._listen(connection, presence), self._deliver(connection, presence)
                 )
             finally:
@@ -171,17 +171,3 @@ class _Connection:
     def close(self) -> None:
         """Let what was written leave, and end."""
         self._writer.close()
-
-
-async def _first_ended(*parts: Coroutine[Any, Any, None]) -> None:
-    """Run all parts until one ends, raising what it raised; the others are cancelled."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result

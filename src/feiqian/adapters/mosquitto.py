@@ -20,6 +20,7 @@ from pathlib import Path
 
 from feiqian.adapters import processes
 from feiqian.adapters.broker_certificates import CertificateAuthority, Credentials
+from feiqian.adapters.bus_addresses import Endpoint
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wire.bus_topics import MAX_TOPIC_LENGTH, ROOT
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
@@ -113,9 +114,7 @@ class BrokerSetup:
         return self.broker_folder / "broker.pid"
 
 
-def set_up(
-    folder: Path, host: str, port: int, listen: tuple[str, int] | None = None
-) -> BrokerSetup:
+def set_up(folder: Path, host: str, port: int, listen: Endpoint | None = None) -> BrokerSetup:
     """Write everything a broker needs; an authority that is there stays, and so do its members.
 
     `listen` is where the broker binds when that is not where members find it.

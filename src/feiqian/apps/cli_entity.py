@@ -12,9 +12,9 @@ from feiqian.adapters.link_addresses import LinkAddress, parse_link
 from feiqian.adapters.links import open_to_receive
 from feiqian.apps import cli_provider
 from feiqian.apps import road as roads
-from feiqian.apps.cli_positions import road_option, run_until_ended
 from feiqian.apps.output import Output, command
 from feiqian.apps.places import parse_place
+from feiqian.apps.road_options import road_option, run_until_ended
 from feiqian.apps.wallet_options import TimeSources, opened_wallet, wallet_option
 from feiqian.crypto.suite_names import suite_named
 from feiqian.outcomes import Refusal
@@ -77,7 +77,6 @@ async def init(  # noqa: PLR0913, PLR0917 - one for each option
     key = suite_named(management.suite).generate()
     area = AreaDrawing(latitude_e7, longitude_e7, radius_m * 1000)
     one = Registered(name, Member.ENTITY, key.public, provider, statement, area)
-    await roads.register(road, one)
     config = roads.PartyConfig(
         name,
         Member.ENTITY,
@@ -87,7 +86,7 @@ async def init(  # noqa: PLR0913, PLR0917 - one for each option
         management.bus,
         wallet=roads.absolute(folder),
     )
-    roads.make_party(road / name, config, roads.token_for(road, name), key)
+    await roads.enrol(road, road / name, config, key, one)
     output.result(Stands(name, service, purse.number), f"{name} is paid into {purse.number}")
 
 

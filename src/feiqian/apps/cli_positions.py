@@ -1,18 +1,25 @@
 """``feiqian positions``: the management server, which matches positions and orders fees."""
 
-import asyncio
-from collections.abc import Coroutine
 from functools import cache
 from pathlib import Path
 
 import click
 import msgspec
 
-from feiqian.adapters.bus_hub import Hub
+from feiqian.adapters.bus_addresses import Endpoint
 from feiqian.adapters.http_client import HttpCourier
-from feiqian.adapters.signals import end_wished
+from feiqian.adapters.signals import until_one_ends
 from feiqian.apps import road as roads
+from feiqian.apps import road_bus
+from feiqian.apps.cli_positions_bus import admit, broker
 from feiqian.apps.output import Output, command
+from feiqian.apps.road_options import (
+    how_to_start,
+    listen_option,
+    road_option,
+    run_until_ended,
+    started_with,
+)
 from feiqian.crypto.suite_names import DEFAULT_SUITE, SUITE_NAMES, suite_named
 from feiqian.crypto.trust import TrustStore
 from feiqian.vehicle import service_rows
@@ -20,26 +27,20 @@ from feiqian.vehicle.management.server import ManagementServer
 from feiqian.vehicle.service_rows import LogLine
 from feiqian.vehicle.tariffs.pricing import fee_of
 from feiqian.vehicle.tariffs.shelf import TariffShelf, example_shelf
+from feiqian.wire.service import Member
 from feiqian.wire.usage import Fee, Usage
 
 ROOT_FILE = "root.cose"
 
-road_option = click.option(
-    "--road",
-    "road",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="The directory of the road's parties.",
-)
 
-
-class Founded(msgspec.Struct, frozen=True):
-    """What `init` answers."""
+class Founded(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What `init` answers, and `serve` when it is ready."""
 
     name: str
     bus: str
     public_key: str
+    broker: str = ""
+    """What a broker is started with; empty when the bus is a hub."""
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -57,10 +58,24 @@ def positions() -> None:
 @road_option
 @click.option("--name", default="management-1", show_default=True)
 @click.option("--network", required=True, metavar="URL", help="Of the platform or an institution.")
-@click.option("--bus", default="stream://127.0.0.1:8450", show_default=True)
+@click.option(
+    "--bus",
+    default="stream://127.0.0.1:8450",
+    show_default=True,
+    help="Where members meet: stream://HOST:PORT, or mqtts://HOST:PORT for a broker.",
+)
+@listen_option
 @click.option("--suite", type=click.Choice(SUITE_NAMES), default=DEFAULT_SUITE, show_default=True)
 @command
-async def init(output: Output, road: Path, name: str, network: str, bus: str, suite: str) -> None:
+async def init(
+    output: Output,
+    road: Path,
+    name: str,
+    network: str,
+    bus: str,
+    listen: Endpoint | None,
+    suite: str,
+) -> None:
     """Make a management server with its bus, and pin the network's root."""
     courier, url = HttpCourier(), network.rstrip("/")
     try:
@@ -68,33 +83,40 @@ async def init(output: Output, road: Path, name: str, network: str, bus: str, su
     finally:
         await courier.close()
     TrustStore.pinned(suite_named(suite), root_raw)
-    config = roads.found(road, name, suite, bus, url)
+    key = suite_named(suite).generate()
+    public_key = key.public.hex()
+    config = roads.PartyConfig(
+        name, Member.MANAGEMENT, suite, name, public_key, bus, network_url=url
+    )
+    setup = roads.found(road, config, key, listen)
     (road / roads.MANAGEMENT / ROOT_FILE).write_bytes(root_raw)
-    answer = Founded(name, bus, config.management_key)
-    output.result(answer, f"{name} is in {road}; its members meet at {bus}")
+    answer = Founded(name, bus, public_key, started_with(setup))
+    output.result(answer, f"{name} is in {road}; its members meet at {bus}", *how_to_start(setup))
 
 
 @positions.command()
 @road_option
+@click.option("--with-broker", is_flag=True, help="Start the broker, and end it with the server.")
 @command
-async def serve(output: Output, road: Path) -> None:
-    """Serve the bus and the management server until SIGTERM or SIGINT."""
-    folder = road / roads.MANAGEMENT
-    host, port = roads.bus_address(roads.management_of(road).bus)
-    hub = await Hub.listen(host, port, roads.hub_secret(folder))
-    try:
-        async with roads.opened(folder, output.progress) as (config, office):
-            trust = TrustStore.pinned(office.post.suite, (folder / ROOT_FILE).read_bytes())
-            await _learn_directory(trust, config.network_url)
-            server = ManagementServer(office, trust, price)
-            await server.recall()
-            output.result(
-                Founded(config.name, config.bus, config.management_key),
-                f"{config.name} serves at {config.bus}",
-            )
-            await run_until_ended(server.run())
-    finally:
-        await hub.close()
+async def serve(output: Output, road: Path, with_broker: bool) -> None:
+    """Serve the management server, and a bus that is no broker's, until SIGTERM or SIGINT."""
+    await run_until_ended(_serve(output, road, with_broker))
+
+
+async def _serve(output: Output, road: Path, with_broker: bool) -> None:
+    folder, bus = road / roads.MANAGEMENT, roads.management_of(road).bus
+    async with (
+        road_bus.kept_up(folder, bus, with_broker=with_broker) as watch,
+        roads.opened(folder, output.progress) as (config, office),
+    ):
+        trust = TrustStore.pinned(office.post.suite, (folder / ROOT_FILE).read_bytes())
+        await _learn_directory(trust, config.network_url)
+        server = ManagementServer(office, trust, price)
+        await server.recall()
+        output.result(
+            Founded(config.name, bus, config.management_key), f"{config.name} serves at {bus}"
+        )
+        await until_one_ends(server.run(), watch())
 
 
 @positions.command()
@@ -102,7 +124,7 @@ async def serve(output: Output, road: Path) -> None:
 @click.option("--request", default="", metavar="ID", help="Of one service; else of all.")
 @command
 async def log(output: Output, road: Path, request: str) -> None:
-    """What the management server wrote down, while it does not serve."""
+    """What the management server wrote down, whether it serves or not."""
     store = roads.store_of(road / roads.MANAGEMENT)
     try:
         wanted = bytes.fromhex(request) or None
@@ -126,18 +148,6 @@ async def _learn_directory(trust: TrustStore, url: str) -> None:
         await courier.close()
 
 
-async def run_until_ended(running: Coroutine[None, None, None]) -> None:
-    """Run a party until it ends or a signal says so."""
-    party, wished = asyncio.ensure_future(running), asyncio.ensure_future(end_wished())
-    await asyncio.wait({party, wished}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (party, wished):
-        task.cancel()
-    ended = await asyncio.gather(party, wished, return_exceptions=True)
-    for what in ended:
-        if isinstance(what, Exception):
-            raise what
-
-
 @cache
 def _shelf() -> TariffShelf:
     return example_shelf()
@@ -146,3 +156,7 @@ def _shelf() -> TariffShelf:
 def price(tariff: str, usage: Usage) -> Fee:
     """By the tariffs shipped."""
     return fee_of(_shelf().tariff(tariff), usage)
+
+
+positions.add_command(admit)
+positions.add_command(broker)

@@ -6,9 +6,9 @@ import click
 import msgspec
 
 from feiqian.apps import road as roads
-from feiqian.apps.cli_positions import road_option, run_until_ended
 from feiqian.apps.configuration import load, write_toml
 from feiqian.apps.output import Output, command
+from feiqian.apps.road_options import road_option, run_until_ended
 from feiqian.crypto.suite_names import suite_named
 from feiqian.vehicle.management.members import Registered
 from feiqian.vehicle.provider.provider import OwnEntity, Provider, state
@@ -43,8 +43,8 @@ async def init(output: Output, road: Path, name: str) -> None:
         management.management_key,
         management.bus,
     )
-    await roads.register(road, Registered(name, Member.PROVIDER, key.public))
-    roads.make_party(road / name, config, roads.token_for(road, name), key)
+    one = Registered(name, Member.PROVIDER, key.public)
+    await roads.enrol(road, road / name, config, key, one)
     output.result(Made(name, key.public.hex()), f"{name} is in {road / name}")
 
 

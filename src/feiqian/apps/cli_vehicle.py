@@ -13,10 +13,10 @@ from feiqian.adapters.clock import SystemClock, system_entropy
 from feiqian.adapters.link_addresses import parse_link
 from feiqian.adapters.links import open_to_pay
 from feiqian.apps import road as roads
-from feiqian.apps.cli_positions import road_option
 from feiqian.apps.configuration import load
 from feiqian.apps.driving import report_from, source_of
 from feiqian.apps.output import EXIT_UNDECIDED, Output, command
+from feiqian.apps.road_options import road_option
 from feiqian.apps.wallet_options import (
     TimeSources,
     opened_wallet,

@@ -1,8 +1,8 @@
 """The parties of the road in a directory: keys, configuration, registration, and how each is opened.
 
-``management/`` holds the management server and the secret of its bus hub; every other party has a
-directory of its own with its key, its token for the bus, its store and `party.toml`. Registering
-writes to the management server's store, which reads its members when it starts.
+``management/`` holds the management server and what its bus needs (`road_bus.py`); every other party
+has a directory of its own with its key, what lets it in to the bus, its store and `party.toml`.
+Registering writes to the management server's store, whether it serves or not.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -11,27 +11,26 @@ from pathlib import Path
 
 import msgspec
 
-from feiqian.adapters.bus_hub import Hub
-from feiqian.adapters.clock import SystemClock, system_entropy
+from feiqian.adapters.bus_addresses import Endpoint
+from feiqian.adapters.clock import SystemClock
+from feiqian.adapters.mosquitto import BrokerSetup
 from feiqian.adapters.sqlite import SqliteStore
-from feiqian.adapters.stream_bus import StreamBus
+from feiqian.apps import road_bus
 from feiqian.apps.configuration import load, read_secret, write_secret, write_toml
 from feiqian.crypto.suite_names import suite_named
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.ports import MessageBus
 from feiqian.vehicle.management import members
 from feiqian.vehicle.management.members import Registered
 from feiqian.vehicle.party import Office
 from feiqian.vehicle.post import Post
 from feiqian.vehicle.schema import MIGRATIONS
+from feiqian.wire.bus_topics import check_name
 from feiqian.wire.service import Member
 from feiqian.wire.usage import ServiceClass
 
-PARTY_FILE, KEY_FILE, TOKEN_FILE, DATABASE = "party.toml", "party.key", "bus.token", "party.db"
-HUB_FILE = "hub.secret"
+PARTY_FILE, KEY_FILE, DATABASE = "party.toml", "party.key", "party.db"
 MANAGEMENT = "management"
-SECRET_BYTES = 32
 
 
 class StatedEntity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,7 +54,7 @@ class PartyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     management_key: str
     """In hexadecimal."""
     bus: str
-    """``stream://HOST:PORT``."""
+    """``stream://HOST:PORT`` or ``mqtts://HOST:PORT``."""
     wallet: str = ""
     """Vehicle and entity: the wallet's directory."""
     membership: str = ""
@@ -68,48 +67,73 @@ class PartyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     """Management server: where the directory is read."""
 
 
-def bus_address(bus: str) -> tuple[str, int]:
-    """Host and port. `Refusal` malformed."""
-    scheme, _, place = bus.partition("://")
-    host, _, port = place.rpartition(":")
-    if scheme != "stream" or not host or not port.isdigit():
-        raise Refusal(Outcome.MALFORMED, f"expected stream://HOST:PORT, got {bus!r}")
-    return host, int(port)
-
-
 def absolute(folder: Path) -> str:
     """Where it is, whatever the current directory will be."""
     return str(folder.resolve())
 
 
-def make_party(folder: Path, config: PartyConfig, token: bytes, key: PrivateKey) -> None:
-    """Write what a party needs. `Refusal` key_reused when there is one already."""
-    if (folder / PARTY_FILE).exists():
-        raise Refusal(Outcome.KEY_REUSED, f"there is a party in {folder} already")
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
+def _make_party(road: Path, folder: Path, config: PartyConfig, key: PrivateKey) -> None:
+    """Write what a party needs; last what makes it one."""
+    _make_folder(folder)
     write_secret(folder / KEY_FILE, key.secret.hex())
-    write_secret(folder / TOKEN_FILE, token.hex())
+    road_bus.admit(road / MANAGEMENT, config.bus, config.name, folder)
     write_toml(folder / PARTY_FILE, config)
 
 
-def found(road: Path, name: str, suite_name: str, bus: str, network_url: str) -> PartyConfig:
-    """A management server and its hub in ``road/management``."""
-    bus_address(bus)
-    key, secret = suite_named(suite_name).generate(), system_entropy(SECRET_BYTES)
-    config = PartyConfig(
-        name,
-        Member.MANAGEMENT,
-        suite_name,
-        name,
-        key.public.hex(),
-        bus,
-        network_url=network_url,
-    )
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def _check_new(folder: Path) -> None:
+    if (folder / PARTY_FILE).exists():
+        raise Refusal(Outcome.KEY_REUSED, f"there is a party in {folder} already")
+
+
+def found(
+    road: Path, config: PartyConfig, key: PrivateKey, listen: Endpoint | None = None
+) -> BrokerSetup | None:
+    """A management server and its bus in ``road/management``. `Refusal` by name.
+
+    `listen` is where a broker binds, when that is not where members find it.
+    """
     folder = road / MANAGEMENT
-    make_party(folder, config, Hub(secret).token_for(name), key)
-    write_secret(folder / HUB_FILE, secret.hex())
-    return config
+    _check_new(folder)
+    check_name(config.name)
+    _make_folder(folder)
+    setup = road_bus.found_bus(folder, config.bus, listen)
+    _make_party(road, folder, config, key)
+    return setup
+
+
+def admit_again(road: Path, folder: Path) -> PartyConfig:
+    """Give a party of this road new access to its bus, wherever that is now. `Refusal` by name."""
+    management, config = management_of(road), load(folder / PARTY_FILE, PartyConfig)
+    if config.management_key != management.management_key:
+        raise Refusal(Outcome.UNKNOWN_NAME, f"expected a party of {management.name} in {folder}")
+    road_bus.admit(road / MANAGEMENT, management.bus, config.name, folder)
+    changed = msgspec.structs.replace(config, bus=management.bus)
+    write_toml(folder / PARTY_FILE, changed)
+    return changed
+
+
+def move_bus(road: Path, bus: str, listen: Endpoint | None = None) -> BrokerSetup | None:
+    """Have the road's members meet elsewhere; each has to be admitted again. `Refusal` by name."""
+    folder, management = road / MANAGEMENT, management_of(road)
+    setup = road_bus.found_bus(folder, bus, listen)
+    write_toml(folder / PARTY_FILE, msgspec.structs.replace(management, bus=bus))
+    admit_again(road, folder)
+    return setup
+
+
+async def enrol(
+    road: Path, folder: Path, config: PartyConfig, key: PrivateKey, one: Registered
+) -> None:
+    """Make a party in a folder, and register it as what it says it is. `Refusal` by name."""
+    _check_new(folder)
+    check_name(config.name)
+    await _register(road, one)
+    _make_party(road, folder, config, key)
 
 
 def management_of(road: Path) -> PartyConfig:
@@ -117,23 +141,13 @@ def management_of(road: Path) -> PartyConfig:
     return load(road / MANAGEMENT / PARTY_FILE, PartyConfig)
 
 
-def token_for(road: Path, name: str) -> bytes:
-    """A member's token for the bus."""
-    return Hub(hub_secret(road / MANAGEMENT)).token_for(name)
-
-
-def hub_secret(folder: Path) -> bytes:
-    """The secret from which members' tokens are made."""
-    return bytes.fromhex(read_secret(folder / HUB_FILE))
-
-
 def party_key(folder: Path, suite: Suite) -> PrivateKey:
     """A party's key."""
     return suite.load(bytes.fromhex(read_secret(folder / KEY_FILE)))
 
 
-async def register(road: Path, one: Registered) -> None:
-    """Make a member known to the management server, from its next start on. `Refusal` by name."""
+async def _register(road: Path, one: Registered) -> None:
+    """Make a member known to the management server. `Refusal` by name."""
     suite = suite_named(management_of(road).suite)
     store = store_of(road / MANAGEMENT)
     try:
@@ -158,14 +172,8 @@ async def opened(
     async with AsyncExitStack() as closing:
         store = store_of(folder)
         closing.push_async_callback(store.close)
-        bus = await _joined(folder, config)
+        bus = await road_bus.join(folder, config.bus, config.name)
         closing.push_async_callback(bus.close)
         managements = {config.management: bytes.fromhex(config.management_key)}
         post = Post(config.name, party_key(folder, suite), suite, managements)
         yield config, Office(post, store, SystemClock(), bus, note)
-
-
-async def _joined(folder: Path, config: PartyConfig) -> MessageBus:
-    host, port = bus_address(config.bus)
-    token = bytes.fromhex(read_secret(folder / TOKEN_FILE))
-    return await StreamBus.connect(host, port, config.name, token)
