@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -277,6 +278,27 @@ def test_a_belief_before_the_chips_own_past_is_dropped():
         world.anna.receiver.silent = True
         await world.anna.timekeeper().update()
         assert world.anna.clock.known() is None
+
+    scenario(story)
+
+
+class _Untouchable:
+    """A library that nobody may ask."""
+
+    async def get(self, url: str) -> bytes:
+        raise AssertionError(f"expected no network to be touched, not {url}")
+
+
+@pytest.mark.feature("W-01")
+def test_a_wallet_that_is_to_stay_offline_tells_its_status_without_any_probe():
+    """The status says that nobody was asked, though the network is there."""
+
+    async def story(world: World) -> None:
+        holder = world.wallets["anna"].holder
+        alone = replace(holder, around=replace(holder.around, library=_Untouchable()))
+        status = await status_of(alone, world.anna.clock, stays_offline=True)
+        assert (status.connection.connected, status.connection.probed) == (False, False)
+        assert (await status_of(holder, world.anna.clock)).connection.connected
 
     scenario(story)
 

@@ -25,7 +25,7 @@ async def status(output: Output, folder: Path, offline: bool) -> None:
         opened = unlocked(home.wallet, folder, None)
         for problem in await keep_time(home, TimeSources(online=not offline)):
             output.progress(str(problem))
-        answer = await status_of(opened.holder, home.clock)
+        answer = await status_of(opened.holder, home.clock, stays_offline=offline)
     output.result(answer, *lines(answer))
 
 
@@ -52,6 +52,8 @@ def lines(status: WalletStatus) -> Iterator[str]:
 
 
 def _connection(connection: ConnectionStatus) -> str:
+    if not connection.probed:
+        return f"Not asked whether {connection.institution} can be reached"
     found = "Connected" if connection.connected else "Not connected"
     return (
         f"{found} to {connection.institution} by the rule of {connection.attempts} probes"

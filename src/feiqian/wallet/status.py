@@ -17,6 +17,8 @@ class ConnectionStatus(Struct, frozen=True):
     """Whether the platform can be reached through the own institution, and by what rule."""
 
     connected: bool
+    probed: bool
+    """False when the holder wanted no network touched."""
     institution: str
     attempts: int
     probe_timeout_ms: int
@@ -46,8 +48,10 @@ class WalletStatus(Struct, frozen=True):
     offline_to_receive_minor: int
 
 
-async def status_of(holder: Holder, clock: DisciplinedClock) -> WalletStatus:
-    """Look now."""
+async def status_of(
+    holder: Holder, clock: DisciplinedClock, *, stays_offline: bool = False
+) -> WalletStatus:
+    """Look now; if the wallet `stays_offline`, without touching any network."""
     around, rules = holder.around, holder.around.rules
     chip = around.chip.status()
     limits = chip.limits or limits_of(holder.certificate.value.tier)
@@ -55,7 +59,7 @@ async def status_of(holder: Holder, clock: DisciplinedClock) -> WalletStatus:
     judgement = judge_overdue(clock.undisputed(), synchronised, rules.overdue.preset_ms)
     return WalletStatus(
         number=holder.number,
-        connection=await _connection(holder),
+        connection=await _connection(holder, probes=not stays_offline),
         time=clock.status(),
         synchronised_at_ms=None if synchronised is None else synchronised.midpoint_ms,
         synchronised_radius_ms=0 if synchronised is None else synchronised.radius_ms,
@@ -73,8 +77,10 @@ async def status_of(holder: Holder, clock: DisciplinedClock) -> WalletStatus:
     )
 
 
-async def _connection(holder: Holder) -> ConnectionStatus:
+async def _connection(holder: Holder, *, probes: bool) -> ConnectionStatus:
     around, rule = holder.around, holder.around.rules.connection
     url = around.trust.url(holder.institution)
-    connected = await is_connected(around.library, url, rule)
-    return ConnectionStatus(connected, holder.institution, rule.attempts, rule.probe_timeout_ms)
+    connected = probes and await is_connected(around.library, url, rule)
+    return ConnectionStatus(
+        connected, probes, holder.institution, rule.attempts, rule.probe_timeout_ms
+    )
