@@ -1,7 +1,10 @@
 """Whatever a message bus does, money moves only as it was ordered, once, and in the end it does."""
 
+from collections import Counter
+
 import pytest
 
+from feiqian.protocol.service.states import State
 from feiqian.testing import virtual_time
 from feiqian.testing.lying_bus import Liar
 from feiqian.testing.service_parties import MANAGEMENT, PROVIDER, VEHICLE
@@ -11,40 +14,43 @@ from feiqian.wire.service import Ending
 
 PLACE = "parking-0"
 ROUNDS = 10
+SEEDS = range(8)
 
 
 @pytest.mark.feature("V-07", "V-09", "V-11")
-@pytest.mark.parametrize("seed", range(8))
-def test_a_lying_bus_never_causes_a_wrong_payment(seed):
-    """It drops, repeats, reorders, swaps, changes and invents: at most the one fee is paid, once."""
+def test_a_lying_bus_never_causes_a_wrong_payment():
+    """It drops, repeats, swaps, changes and invents: never a wrong payment, and most are paid in the end."""
+    endings = Counter(virtual_time.run(_lied_to(seed)) for seed in SEEDS)
+    assert endings[State.PAID] > len(SEEDS) // 2, endings
+
+
+async def _lied_to(seed: int) -> str:
+    """Where the server stands at the end of a service whose bus lies, until it delivers at last."""
     liar = Liar(seed)
-
-    async def run():
-        world = await ServiceWorld.create(1, wrap=liar.wrap)
-        before = world.held_minor()
-        try:
-            request = await world.request(entity=PLACE)
-            for _ in range(ROUNDS):
-                await world.stand_at(PLACE, 30)
-                _check_moved(world, before, await _ordered_minor(world, request))
-            await pass_time(1_800)
-            if request in world.places[PLACE].site.began_ms:
-                await world.places[PLACE].site.finish(request)
-            await pass_time(600)
+    world = await ServiceWorld.create(1, wrap=liar.wrap)
+    before = world.held_minor()
+    try:
+        request = await world.request(entity=PLACE)
+        for _ in range(ROUNDS):
+            await world.stand_at(PLACE, 30)
             _check_moved(world, before, await _ordered_minor(world, request))
-            liar.honest = True
-            states = await world.ended(request, VEHICLE, PROVIDER, MANAGEMENT, seconds=9_000)
-            _check_moved(world, before, await _ordered_minor(world, request))
-            return states, before[VEHICLE] - world.held_minor()[VEHICLE]
-        finally:
-            await world.close()
-
-    states, paid_minor = virtual_time.run(run())
+        await pass_time(1_800)
+        if request in world.places[PLACE].site.began_ms:
+            await world.places[PLACE].site.finish(request)
+        await pass_time(600)
+        _check_moved(world, before, await _ordered_minor(world, request))
+        liar.honest = True
+        states = await world.ended(request, VEHICLE, PROVIDER, MANAGEMENT, seconds=9_000)
+        _check_moved(world, before, await _ordered_minor(world, request))
+        paid_minor = before[VEHICLE] - world.held_minor()[VEHICLE]
+    finally:
+        await world.close()
     assert liar.lies > 20
     if paid_minor:
-        assert set(states.values()) <= {Ending.PAID, Ending.PAID_OFFLINE}
+        assert set(states.values()) <= {Ending.PAID, Ending.PAID_OFFLINE}, seed
     else:
-        assert Ending.PAID not in states.values()
+        assert Ending.PAID not in states.values(), seed
+    return states[MANAGEMENT]
 
 
 async def _ordered_minor(world: ServiceWorld, request: bytes) -> int:
