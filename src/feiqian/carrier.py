@@ -3,11 +3,12 @@
 It waits for the module and for the outbox's next turn, and decides nothing: pace, order and rounds
 are the outbox's, what is whole is the inbox's. A module that has no time, no coverage or no answer
 is tried again; one that is lost ends the loop with its refusal, and the loop goes on where it was once
-it is given another.
+it is given another. `run_on` opens another by itself, with growing rests.
 """
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import ShortMessages
@@ -19,6 +20,9 @@ MAX_ARRIVED = 256
 """Parcels that wait to be taken; while they do, the module is not listened to."""
 MAX_ANSWERS = 1_024
 """Answers whose questions are remembered."""
+FIRST_REST_S = 1.0
+LONGEST_REST_S = 60.0
+"""Before a lost module is opened again; each rest is twice the last."""
 
 
 class Carrier:
@@ -84,6 +88,26 @@ class Carrier:
         for error in ended:
             if isinstance(error, Exception):
                 raise error
+
+    async def run_on(
+        self, reopen: Callable[[], Awaitable[ShortMessages]], told: Callable[[str], None]
+    ) -> None:
+        """`run`, and go on with another module whenever one is lost; until it is cancelled.
+
+        `told` is told in words that the module is lost, and that it is there again.
+        """
+        while True:
+            try:
+                await self.run()
+            except Refusal as lost:
+                told(f"The short-message module is lost: {lost}")
+            await self.close()
+            self.take_module(await _reopened(reopen))
+            told("The short-message module is there again.")
+
+    async def close(self) -> None:
+        """Close the module in use, while `run` does not run."""
+        await self._module.close()
 
     def _post(
         self, content: bytes, to: str, effort: Effort, lifetime_ms: int, urgency: Urgency
@@ -153,6 +177,24 @@ class Carrier:
             self._outbox.put_off(_reading_ms())
         else:
             self._outbox.settle(message.parcel)
+
+
+async def _reopened(reopen: Callable[[], Awaitable[ShortMessages]]) -> ShortMessages:
+    rest_s = FIRST_REST_S
+    while True:
+        await _rest(rest_s)
+        try:
+            return await reopen()
+        except Refusal:
+            rest_s = min(2 * rest_s, LONGEST_REST_S)
+
+
+async def _rest(rest_s: float) -> None:
+    try:
+        async with asyncio.timeout(rest_s):
+            await asyncio.get_running_loop().create_future()
+    except TimeoutError:
+        return
 
 
 def _reading_ms() -> int:

@@ -273,3 +273,35 @@ def test_a_silent_module_is_noticed():
             assert refused.value.outcome is Outcome.TIMED_OUT
 
     virtual_time.run(scenario())
+
+
+@pytest.mark.feature("W-06")
+def test_a_carrier_finds_its_module_again():
+    """A module that is lost is opened again, however often that fails, and nothing posted is lost."""
+
+    async def scenario():
+        async with Sky(Bds3()) as sky:
+            await sky.modules[1].close()
+            with pytest.raises(Refusal):
+                await sky.tasks[2]
+            told: list[str] = []
+            tries: list[int] = []
+
+            async def reopen():
+                tries.append(1)
+                if len(tries) < 3:
+                    raise Refusal(Outcome.UNAVAILABLE, "no line yet")
+                sky.modules.append(
+                    await RdssModule.sign_on(sky.simulator.connect(WALLETS[0]), sky.dialect)
+                )
+                return sky.modules[-1]
+
+            wallet = sky.wallets[0]
+            running = asyncio.ensure_future(wallet.run_on(reopen, told.append))
+            wallet.send(b"still here", STATION, lifetime_ms=HOUR_MS)
+            assert (await sky.station.receive()).content == b"still here"
+            assert (len(tries), len(told)) == (3, 2)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    virtual_time.run(scenario())

@@ -89,7 +89,7 @@ async def watch(
         chosen = ModuleChoice(**_named(choice)).given_by(home)
         air: Air | None = None
         if chosen.module:
-            air = await stack.enter_async_context(opened_air(home, wallet, chosen))
+            air = await stack.enter_async_context(opened_air(home, wallet, chosen, output.progress))
         timekeeper = home.timekeeper(receiver_chosen(), online=not offline)
         watching = Watch(
             wallet, timekeeper, air, stays_offline=offline, unlocked=secret is not None
@@ -145,7 +145,7 @@ async def carry(
         home = await stack.enter_async_context(wallet_home.open_home(folder))
         wallet = unlocked(home.wallet, folder, None)
         chosen = ModuleChoice(**_named(choice))
-        air = await stack.enter_async_context(opened_air(home, wallet, chosen))
+        air = await stack.enter_async_context(opened_air(home, wallet, chosen, output.progress))
         listening = asyncio.ensure_future(_listen(air))
         stack.push_async_callback(_end, listening)
         count = 0

@@ -16,6 +16,7 @@ from feiqian.adapters.rdss.module_addresses import FORMS, open_module
 from feiqian.apps.wallet_home import Home
 from feiqian.carrier import Carrier
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import ShortMessages
 from feiqian.wallet.channel import held_channel
 from feiqian.wallet.relay import Relay
 from feiqian.wallet.satellite import SatelliteDesk
@@ -70,8 +71,12 @@ def air_options(function: F) -> F:
 
 
 @asynccontextmanager
-async def opened_air(home: Home, wallet: Wallet, choice: ModuleChoice) -> AsyncIterator[Air]:
+async def opened_air(
+    home: Home, wallet: Wallet, choice: ModuleChoice, told: Callable[[str], None]
+) -> AsyncIterator[Air]:
     """The way to the platform by satellite, with its carrier running.
+
+    A module that is lost on the way is opened again, and `told` is told.
 
     Raises `Refusal`: malformed without module or station, unavailable without a channel, or when
     the module does not answer.
@@ -87,9 +92,13 @@ async def opened_air(home: Home, wallet: Wallet, choice: ModuleChoice) -> AsyncI
             Outcome.UNAVAILABLE,
             "expected a satellite channel: run feiqian wallet sync with a network",
         )
+
+    async def opened() -> ShortMessages:
+        return await open_module(chosen.module, chosen.through_gpsd or None)
+
     module = await open_module(chosen.module, chosen.through_gpsd or None)
     carrier = Carrier(module)
-    running = asyncio.ensure_future(carrier.run())
+    running = asyncio.ensure_future(carrier.run_on(opened, told))
     try:
         desk = SatelliteDesk(wallet.holder, channel, wallet.shelf)
         relay = Relay(carrier, chosen.station)
@@ -97,4 +106,4 @@ async def opened_air(home: Home, wallet: Wallet, choice: ModuleChoice) -> AsyncI
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await module.close()
+        await carrier.close()
