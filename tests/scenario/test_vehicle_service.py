@@ -23,6 +23,7 @@ from feiqian.testing.service_world import ServiceWorld
 from feiqian.testing.virtual_time import pass_time
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import service_rows
+from feiqian.vehicle.service_rows import HISTORY_MS
 from feiqian.wire.authorisation import ENTITY_STATEMENT, EntityStatement, Grant
 from feiqian.wire.fees import FEE_ORDER, FEE_RECEIPT, FeeOrder
 from feiqian.wire.positions import Position
@@ -601,3 +602,30 @@ async def _reported(world: ServiceWorld, position: Position, number: int, key=No
     report = PositionReport(1, VEHICLE, (MANAGEMENT,), number, position)
     raw = POSITION.sign(world.suite, key or world.key(VEHICLE), report)
     await world.management.hear(Delivery(VEHICLE, "position-report", raw))
+
+
+@pytest.mark.feature("V-09")
+def test_an_ended_service_is_forgotten_only_when_nothing_can_come_for_it():
+    """It is kept for longer than an authorisation holds; then a late order is refused by name, unpaid."""
+
+    async def scene(world):
+        request = await parked(world)
+        await pass_time(HOUR_S)
+        await world.places[FIRST].site.finish(request)
+        await world.ended(request, *EVERYBODY, FIRST)
+        record, after = await world.vehicle.service(request), world.held_minor()
+        ended_ms = world.clock.now().midpoint_ms
+        for late_ms, kept in ((HISTORY_MS, True), (HISTORY_MS + 1_000_000, False)):
+            await world.vehicle.office.store.write(
+                lambda tx, at_ms=ended_ms - 1_000 + late_ms: service_rows.forget(tx, at_ms)
+            )
+            assert (await world.vehicle.service(request) is not None) == kept
+        order = FEE_ORDER.peek(world.suite, record.order)
+        late = msgspec.structs.replace(order, moment=world.clock.now())
+        again = FEE_ORDER.sign(world.suite, world.key(MANAGEMENT), late)
+        await world.vehicle.hear(Delivery(MANAGEMENT, "fee-order", again))
+        await pass_time(60)
+        assert any("unknown_name" in note for note in world.notes)
+        assert world.held_minor() == after
+
+    play(scene)

@@ -31,6 +31,8 @@ TICK_MS = 1_000
 """How often a party looks at its deadlines, duties and outbox while something waits there."""
 IDLE_TICK_MS = 10_000
 """How often when nothing does."""
+FORGET_EVERY_MS = 24 * 3600 * 1000
+"""How often it drops what is old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ class Party(Generic[R]):
         if record is None and isinstance(fact, Heard):
             record = self._new(request_id, fact.message)
         if record is None:
+            unknown = f"no service {request_id.hex()[:8]} is known here"
+            self.office.note(f"{type(fact).__name__}: {Refusal(Outcome.UNKNOWN_NAME, unknown)}")
             return None
         machine = self._machine(tx, record)
         if machine.handle(fact, now):
@@ -196,9 +200,21 @@ class Party(Generic[R]):
             await self.hear(delivery)
 
     async def _go_on(self) -> None:
-        await self.office.store.write(lambda tx: posts.forget(tx, self._now_ms()))
+        forget_at_ms = 0
         while True:
+            if self._now_ms() >= forget_at_ms:
+                await self.forget()
+                forget_at_ms = self._now_ms() + FORGET_EVERY_MS
             await self._pause(TICK_MS if await self.tick() else IDLE_TICK_MS)
+
+    async def forget(self) -> None:
+        """Drop what nothing depends on any more: old post, old services, old lines of the log."""
+
+        def job(tx: Transaction) -> None:
+            posts.forget(tx, self._now_ms())
+            service_rows.forget(tx, self._now_ms())
+
+        await self.office.store.write(job)
 
     async def _pause(self, most_ms: int) -> None:
         """Until something has happened, or so long."""

@@ -9,6 +9,7 @@ from feiqian.ports import Transaction
 from feiqian.protocol.service.machine import ServiceMachine
 from feiqian.protocol.service.records import Service
 from feiqian.protocol.service.states import ENDS, Event, State
+from feiqian.wire.authorisation import MAX_VALID_MS
 
 R = TypeVar("R", bound=Service)
 
@@ -16,6 +17,9 @@ MAX_RECORD_BYTES = 32_768
 MAX_SHOWN = 1_000
 LOG_KEPT = 1_000_000
 """Lines; older ones are forgotten."""
+HISTORY_MS = MAX_VALID_MS + 30 * 24 * 3600 * 1000
+"""How long an ended service is kept: longer than any authorisation holds and any message is said again,
+so that whatever could still come for it is refused as expired or unknown."""
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -87,6 +91,23 @@ def overdue(tx: Transaction, now_ms: int) -> list[bytes]:
         (now_ms, MAX_SHOWN),
     )
     return [bytes(request_id) for (request_id,) in rows]
+
+
+def forget(tx: Transaction, now_ms: int) -> None:
+    """Drop services that ended too long ago to matter, and log lines beyond those kept.
+
+    What was paid offline stays until it is reconciled.
+    """
+    ends = tuple(sorted(state.value for state in ENDS - {State.PAID_OFFLINE}))
+    marks = ", ".join("?" for _ in ends)
+    tx.execute(
+        f"DELETE FROM services WHERE changed_at_ms < ? AND state IN ({marks})",  # noqa: S608 - marks are our own
+        (now_ms - HISTORY_MS, *ends),
+    )
+    tx.execute(
+        "DELETE FROM log WHERE number <= (SELECT COALESCE(MAX(number), 0) FROM log) - ?",
+        (LOG_KEPT,),
+    )
 
 
 def uses_taken(tx: Transaction, payer: bytes, authorisation: int) -> int:
