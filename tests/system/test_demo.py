@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from feiqian.apps import network as networks
+from feiqian.apps.demo.buses import MOSQUITTO, WITHIN, has_broker
 from feiqian.apps.demo.play import ACTS
 from feiqian.apps.demo.warden import NETWORK
 
@@ -52,6 +53,7 @@ def test_every_act_goes_as_it_should(played):
     assert facts["found_out"]["offender"] in facts["found_out"]["problem"]
     assert facts["listed"]["outcome"] == "double_spent"
     assert facts["vehicle"]["log"][-1] == "receipts agree"
+    assert facts["vehicle"]["bus"] == (MOSQUITTO if has_broker() else WITHIN)
     holders = facts["audit"]["holders"]
     assert holders["void_minor"] == facts["copied_chip"]["amount_minor"]
     assert holders["chips_minor"] + holders["accounts_minor"] == holders["opened_minor"]

@@ -1,15 +1,16 @@
-"""The demonstration's road: four parties on a bus within the process, paying with the stage's wallets.
+"""The demonstration's road: four parties on a bus, paying with the stage's wallets.
 
-Stores are in memory, for the road is gone when the act is over; what was paid stands in the wallets.
+The bus is a real broker where there is one (`buses.py`). Stores are in memory, for the road is gone when the act is over; what was paid stands in the wallets.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from feiqian.adapters.clock import SystemClock, system_entropy
-from feiqian.adapters.local_bus import LocalBus
+from feiqian.apps.demo.buses import Join, open_buses
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.protocol.service.states import State
 from feiqian.testing.memory_store import MemoryStore
@@ -47,20 +48,20 @@ class Road:
     """The parties; made by `open_road`."""
 
     suite: Suite
-    bus: LocalBus
+    join: Join
     keys: dict[str, PrivateKey]
     clock: SystemClock
 
-    def office(self, name: str) -> Office:
+    async def office(self, name: str) -> Office:
         """What a party works with."""
         managements = {SERVER: self.keys[SERVER].public}
         post = Post(name, self.keys[name], self.suite, managements)
-        return Office(post, MemoryStore(MIGRATIONS), self.clock, self.bus.join(name), _unheard)
+        return Office(post, MemoryStore(MIGRATIONS), self.clock, await self.join(name), _unheard)
 
     async def server(self, payer: Wallet, charger: OwnEntity) -> ManagementServer:
         """The management server, who knows all the others."""
         trust = payer.holder.around.trust
-        server = ManagementServer(self.office(SERVER), trust, _price, IMPATIENT)
+        server = ManagementServer(await self.office(SERVER), trust, _price, IMPATIENT)
         statement = state(self.suite, self.keys[PROVIDER], charger)
         area = AreaDrawing(LATITUDE_E7, LONGITUDE_E7, RADIUS_MM)
         public = {name: key.public for name, key in self.keys.items()}
@@ -80,22 +81,36 @@ class Road:
 
 @asynccontextmanager
 async def open_road(
-    payer: Wallet, payee: Wallet
+    payer: Wallet, payee: Wallet, folder: Path
+) -> AsyncIterator[tuple[VehicleClient, ManagementServer, str]]:
+    """A car and a charger with these wallets, their provider and the management server, running.
+
+    The last is what carries their messages; a broker lives in `folder`.
+    """
+    async with (
+        open_buses(folder) as (join, kind),
+        _parties(payer, payee, join) as (car, server),
+    ):
+        yield car, server, kind
+
+
+@asynccontextmanager
+async def _parties(
+    payer: Wallet, payee: Wallet, join: Join
 ) -> AsyncIterator[tuple[VehicleClient, ManagementServer]]:
-    """A car and a charger with these wallets, their provider and the management server, running."""
     suite = payer.holder.around.trust.suite
     keys = {name: suite.generate() for name in (CAR, PROVIDER, SERVER, CHARGER)}
-    road = Road(suite, LocalBus(), keys, SystemClock())
+    road = Road(suite, join, keys, SystemClock())
     tariff = example_tariff(ServiceClass.CHARGING.value).name
     wallet = payee.holder.certificate.fingerprint
     charger = OwnEntity(CHARGER, ServiceClass.CHARGING, wallet, tariff, road.until_ms())
     server = await road.server(payer, charger)
     word = server.membership(CAR, keys[CAR].public, Member.VEHICLE, road.until_ms())
     trusted = Trusted({PROVIDER: keys[PROVIDER].public}, frozenset({SERVER}), word)
-    car = VehicleClient(road.office(CAR), trusted, WalletPurse(payer), system_entropy)
+    car = VehicleClient(await road.office(CAR), trusted, WalletPurse(payer), system_entropy)
     site = TrialSite(road.clock, LASTS_S, SPEED)
-    entity = Entity(road.office(CHARGER), SERVER, WalletPurse(payee), site)
-    provider = Provider(road.office(PROVIDER), SERVER, (charger,))
+    entity = Entity(await road.office(CHARGER), SERVER, WalletPurse(payee), site)
+    provider = Provider(await road.office(PROVIDER), SERVER, (charger,))
     running = [asyncio.ensure_future(each.run()) for each in (server, provider, entity, car)]
     try:
         yield car, server

@@ -18,7 +18,8 @@ async def charge(stage: Stage) -> Facts:
     """Asked and authorised once, matched by position, charged, paid without a step."""
     async with stage.wallet(FIRST) as payer, stage.wallet(SECOND) as payee:
         before = [_held_minor(wallet) for wallet in (payer, payee)]
-        async with open_road(payer, payee) as (car, server):
+        async with open_road(payer, payee, stage.folder) as (car, server, bus):
+            stage.tell(f"What carries the road's messages: {bus}.")
             request = await car.request(
                 Wish(PROVIDER, ServiceClass.CHARGING, CEILING_MINOR, VALID_MS)
             )
@@ -39,7 +40,7 @@ async def charge(stage: Stage) -> Facts:
         f"It stood at {CHARGER}, was charged, and {format_amount(paid_minor)} moved by itself."
     )
     stage.tell(f"The management server's log: {', '.join(line.event for line in log)}.")
-    return {"amount_minor": paid_minor, "log": [line.event for line in log]}
+    return {"amount_minor": paid_minor, "bus": bus, "log": [line.event for line in log]}
 
 
 def _held_minor(wallet: Wallet) -> int:

@@ -2,7 +2,7 @@
 
 It is a process of its own, in a session of its own, that reads a pipe from the demonstration. The
 system closes that pipe when the demonstration ends: orderly, by Ctrl-C, by a failure or killed. Then
-the warden stops the network of the directory and, unless it is to be kept, removes the directory.
+the warden stops the network of the directory and its broker, and, unless it is to be kept, removes the directory.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from feiqian.apps import network as networks
+from feiqian.apps.demo.buses import end_broker
 from feiqian.outcomes import Refusal
 
 NETWORK = "network"
@@ -42,6 +43,7 @@ def watch(folder: Path, *, keep: bool) -> None:
     # Refused when it ended before there was a network.
     with contextlib.suppress(Refusal):
         networks.down(folder / NETWORK)
+    end_broker(folder)
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
 
