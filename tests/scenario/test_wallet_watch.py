@@ -31,7 +31,8 @@ from feiqian.wire.control import (
     wallet_scope,
 )
 
-HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 WEEK_MS = 7 * DAY_MS
 PRESET_MS = 3 * DAY_MS
@@ -62,6 +63,24 @@ def test_an_overdue_wallet_reports_itself_and_is_synchronised_by_satellite():
             [report] = await world.reports(holder.wallet.number)
             assert report.synchronised
             assert abs(report.received_at_ms - world.clock.now().midpoint_ms) < HOUR_MS
+
+    virtual_time.run(scenario())
+
+
+@pytest.mark.feature("W-04", "W-10")
+def test_a_wallet_that_was_synchronised_reports_as_soon_as_it_is_overdue_again():
+    """Only an answer that did not synchronise makes the next report wait."""
+
+    async def scenario():
+        async with satellite_world(rule=OverdueRule(10 * MINUTE_MS)) as world:
+            holder = world.holders["silent"]
+            await holder.watch.look()
+            holder.cut()
+            world.clock.advance(15 * MINUTE_MS)
+            _, heard = await holder.live(10)
+            assert True in [each.synchronised for each in heard]
+            world.clock.advance(20 * MINUTE_MS)
+            assert (await holder.watch.look()).reporting
 
     virtual_time.run(scenario())
 

@@ -53,13 +53,21 @@ async def open_report(holder: Holder) -> Upward | None:
 
 
 async def last_answered_ms(holder: Holder) -> int:
-    """When a report was answered last, whatever the answer; 0 for never."""
-    [(answered_ms,)] = await holder.around.store.read(
+    """When a report was answered last and did not synchronise the chip; 0 for never, or if it did."""
+    rows = await holder.around.store.read(
         lambda tx: tx.query(
-            "SELECT MAX(acknowledged_at_ms) FROM satellite_messages WHERE kind = ?", (Kind.REPORT,)
+            "SELECT acknowledged_at_ms, written_at_ms FROM satellite_messages WHERE kind = ?"
+            " AND acknowledged_at_ms IS NOT NULL ORDER BY number DESC LIMIT 1",
+            (Kind.REPORT,),
         )
     )
-    return int(answered_ms or 0)
+    if not rows:
+        return 0
+    [(answered_ms, written_ms)] = rows
+    synchronised_at = holder.around.chip.status().synchronised_at
+    if synchronised_at is not None and synchronised_at.latest_ms >= written_ms:
+        return 0
+    return int(answered_ms)
 
 
 async def write_report(holder: Holder, channel: Channel, shelf: ListShelf) -> Upward:
