@@ -1,6 +1,6 @@
 """``feiqian positions``: the management server, which matches positions and orders fees."""
 
-from functools import cache
+from functools import partial
 from pathlib import Path
 
 import click
@@ -20,13 +20,14 @@ from feiqian.apps.road_options import (
     run_until_ended,
     started_with,
 )
+from feiqian.apps.tariff_files import TARIFFS, shelf_of
 from feiqian.crypto.suite_names import DEFAULT_SUITE, SUITE_NAMES, suite_named
 from feiqian.crypto.trust import TrustStore
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.management.server import ManagementServer
 from feiqian.vehicle.service_rows import LogLine
 from feiqian.vehicle.tariffs.pricing import fee_of
-from feiqian.vehicle.tariffs.shelf import TariffShelf, example_shelf
+from feiqian.vehicle.tariffs.shelf import TariffShelf
 from feiqian.wire.service import Member
 from feiqian.wire.usage import Fee, Usage
 
@@ -111,7 +112,8 @@ async def _serve(output: Output, road: Path, with_broker: bool) -> None:
     ):
         trust = TrustStore.pinned(office.post.suite, (folder / ROOT_FILE).read_bytes())
         await _learn_directory(trust, config.network_url)
-        server = ManagementServer(office, trust, price)
+        shelf = shelf_of(folder / TARIFFS)
+        server = ManagementServer(office, trust, partial(_price, shelf))
         await server.recall()
         output.result(
             Founded(config.name, bus, config.management_key), f"{config.name} serves at {bus}"
@@ -148,14 +150,8 @@ async def _learn_directory(trust: TrustStore, url: str) -> None:
         await courier.close()
 
 
-@cache
-def _shelf() -> TariffShelf:
-    return example_shelf()
-
-
-def price(tariff: str, usage: Usage) -> Fee:
-    """By the tariffs shipped."""
-    return fee_of(_shelf().tariff(tariff), usage)
+def _price(shelf: TariffShelf, tariff: str, usage: Usage) -> Fee:
+    return fee_of(shelf.tariff(tariff), usage)
 
 
 positions.add_command(admit)
