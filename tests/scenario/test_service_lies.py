@@ -134,8 +134,11 @@ def test_receipts_that_disagree_are_disputed_with_both_as_evidence():
         raw = FEE_RECEIPT.sign(world.suite, world.key(FIRST), lie)
         await world.management.hear(Delivery(FIRST, "fee-receipt", raw))
         world.cut_off.clear()
-        states = await world.ended(second, VEHICLE, PROVIDER, MANAGEMENT)
-        assert states[MANAGEMENT] == states[PROVIDER] == Ending.DISPUTED
+
+        async def disputed() -> bool:
+            return endings(await world.states(second)) == {Ending.DISPUTED}
+
+        await world.until(disputed)
         after = {one.request_id: one for one in await world.management.services()}[second]
         kept = (after.payer_receipt, after.payee_receipt)
         told = [FEE_RECEIPT.peek(world.suite, each) for each in kept]

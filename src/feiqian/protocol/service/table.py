@@ -88,8 +88,12 @@ _VEHICLE = {
         _E.TOPPED_UP: _S.PAYING,
         _E.EXPIRED: _S.UNPAID,
     },
+    _S.PAID: {
+        _E.CLOSED_DISPUTED: _S.DISPUTED,
+    },
     _S.PAID_OFFLINE: {
         _E.CLOSED_PAID: _S.PAID,
+        _E.CLOSED_DISPUTED: _S.DISPUTED,
     },
     _S.EXPIRED: {
         # The vehicle's own patience ended; what was used is still to be paid.
@@ -250,6 +254,9 @@ _ENTITY = {
     _S.UNPAID: {
         _E.PAID: _S.PAID,
         _E.PAID_OFFLINE: _S.PAID_OFFLINE,
+    },
+    _S.PAID: {
+        _E.CLOSED_DISPUTED: _S.DISPUTED,
     },
     _S.PAID_OFFLINE: {
         _E.RECONCILED: _S.PAID,
