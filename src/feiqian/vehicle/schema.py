@@ -68,4 +68,8 @@ MIGRATIONS = (
         value BLOB NOT NULL
     );
     """,
+    """
+    ALTER TABLE members ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX members_revision ON members (revision);
+    """,
 )

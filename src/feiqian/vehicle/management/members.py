@@ -59,10 +59,12 @@ def register(tx: Transaction, suite: Suite, one: Registered, now: Moment) -> Non
     if one.area is not None:
         ServiceArea(one.name, service, one.area.shape())
     tx.execute(
-        "INSERT INTO members (name, member, public_key, provider, wallet, statement, service, area)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET member = excluded.member,"
+        "INSERT INTO members (name, member, public_key, provider, wallet, statement, service, area,"
+        " revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+        " member = excluded.member,"
         " public_key = excluded.public_key, provider = excluded.provider, wallet = excluded.wallet,"
-        " statement = excluded.statement, service = excluded.service, area = excluded.area",
+        " statement = excluded.statement, service = excluded.service, area = excluded.area,"
+        " revision = excluded.revision",
         (
             one.name,
             one.member.value,
@@ -72,8 +74,15 @@ def register(tx: Transaction, suite: Suite, one: Registered, now: Moment) -> Non
             one.statement,
             service,
             drawing,
+            revision(tx) + 1,
         ),
     )
+
+
+def revision(tx: Transaction) -> int:
+    """Grows with every registration, whichever process made it."""
+    ((number,),) = tx.query("SELECT COALESCE(MAX(revision), 0) FROM members")
+    return int(str(number))
 
 
 def key_of(tx: Transaction, name: str, member: Member) -> bytes:

@@ -3,6 +3,9 @@
 Positions are not stored: after a restart a stay begins anew, which can delay a match and never make
 one. The last number taken from a vehicle is stored with a match, and a vehicle's numbers are moments,
 so nothing replayed from before a restart is believed either: it is stale.
+
+Members may be registered by another process: before a message is judged, and with every tick, the
+server looks whether the register has grown.
 """
 
 from collections.abc import Sequence
@@ -21,6 +24,7 @@ from feiqian.vehicle import service_rows
 from feiqian.vehicle.management import members
 from feiqian.vehicle.management.members import Members, Registered
 from feiqian.vehicle.matching import verdicts
+from feiqian.vehicle.matching.areas import ServiceArea
 from feiqian.vehicle.matching.index import AreaIndex
 from feiqian.vehicle.matching.policy import USUAL, MatchingPolicy
 from feiqian.vehicle.matching.tracker import Tracker
@@ -29,8 +33,10 @@ from feiqian.vehicle.post import Letter
 from feiqian.vehicle.service_rows import LogLine
 from feiqian.wire.presence import PositionReport, PresenceAnswer
 from feiqian.wire.service import Member, Said, ServiceAuthorised, ServiceCancelled
+from feiqian.wire.service_kinds import KIND_OF
 
 _MATCHED = frozenset({State.MATCHED, State.SERVING, State.STOPPING})
+_POSITION = KIND_OF[PositionReport]
 _TRACKED = frozenset({State.TRACKING, State.ASKING}) | _MATCHED
 
 
@@ -50,7 +56,10 @@ class ManagementServer(Party[ManagementService]):
         self._trust = trust
         self._price = price
         self._policy = policy
+        self._drawn: list[ServiceArea] = []
         self._areas = AreaIndex.build(())
+        self._revision = 0
+        """Of the register, as far as it was read."""
         self._questions = Patience()
         self._trackers: dict[str, dict[bytes, Tracker]] = {}
         """By vehicle, and by request."""
@@ -58,8 +67,12 @@ class ManagementServer(Party[ManagementService]):
     async def recall(self) -> None:
         """Read members and open services from the store; before anything is heard."""
         store = self.office.store
+        self._revision = await store.read(members.revision)
         self.office.post.keys.update(await store.read(members.keys))
-        self._areas = AreaIndex.build(await store.read(members.areas))
+        drawn = await store.read(members.areas)
+        if drawn != self._drawn:
+            self._drawn, self._areas = drawn, AreaIndex.build(drawn)
+            self._trackers.clear()
         for record in await store.read(
             lambda tx: service_rows.in_states(tx, _TRACKED, ManagementService)
         ):
@@ -74,8 +87,22 @@ class ManagementServer(Party[ManagementService]):
                 members.register(tx, suite, one, now)
 
         await self.office.store.write(job)
-        self._trackers.clear()
         await self.recall()
+
+    async def hear_said(self, kind: str, raw: bytes) -> None:
+        """Take in a signed message. Positions are many, and of vehicles that were heard before."""
+        if kind != _POSITION:
+            await self._keep_up()
+        await super().hear_said(kind, raw)
+
+    async def tick(self) -> bool:
+        """Look at everything once."""
+        await self._keep_up()
+        return await super().tick()
+
+    async def _keep_up(self) -> None:
+        if await self.office.store.read(members.revision) != self._revision:
+            await self.recall()
 
     # Steps ---------------------------------------------------------------------------------------
     def _machine(self, tx: Transaction, record: ManagementService) -> ManagementMachine:
