@@ -155,7 +155,8 @@ def _server() -> dict[str, Any]:
         "host": "broker.example:8883",
         "protocol": "secure-mqtt",
         "protocolVersion": "5.0",
-        "description": "TLS 1.3. Kinds are at most "
+        "description": "mqtts://HOST:PORT in `party.toml`; TLS 1.3, both sides with certificates of the "
+        "bus's own authority (docs/vehicles.md, Over a broker). Kinds are at most "
         f"{MAX_KIND_LENGTH} small letters, digits, '-' and '_'; nothing is retained.",
         "security": [{"$ref": "#/components/securitySchemes/certificate"}],
         "bindings": {
