@@ -92,9 +92,10 @@ class City:
             await self._pass_second()
             if self.second % 300 == 0:
                 progress(self._situation())
-        self.town.uncovered.clear()
         await self._give_up()
         for _ in range(QUIET_AFTER_S):
+            if not self.town.customers.keys() & self.traffic.standing.keys():
+                self.town.uncovered.clear()  # all have left: now their stations hear of it
             if all(visit.ended for visit in self.visits):
                 break
             await self._pass_second()
