@@ -2,7 +2,9 @@
 
 import asyncio
 import queue
+import shutil
 import stat
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from feiqian.adapters.broker_certificates import CertificateAuthority, Credentials
-from feiqian.adapters.mosquitto import Broker
+from feiqian.adapters.mosquitto import Broker, find_mosquitto, set_up
 from feiqian.adapters.mqtt_bus import WINDOW, MqttBus
 from feiqian.adapters.mqtt_reasons import NOT_AUTHORISED, SESSION_TAKEN_OVER, refusal_of
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Delivery
-from feiqian.testing.broker import started_broker
+from feiqian.testing.broker import require_mosquitto, started_broker
 from feiqian.testing.free_ports import HOST, free_ports
 from tests.scenario.lying_broker import LyingBroker, publication
 
@@ -257,6 +259,29 @@ def test_what_waits_survives_the_broker(tmp_path: Path) -> None:
             again.stop()
 
     run_with_broker(tmp_path, check)
+
+
+def test_a_broker_runs_wherever_its_folder_is(tmp_path: Path) -> None:
+    """What the broker needs is in its folder, without the authority's key, and works elsewhere."""
+    require_mosquitto()
+    setup = set_up(tmp_path / "bus", HOST, free_ports(1))
+    moved = Path(shutil.move(setup.broker_folder, tmp_path / "elsewhere"))
+    assert not (moved / "authority.key").exists()
+    program = find_mosquitto()
+    assert program is not None
+    process = subprocess.Popen([program, "-c", "mosquitto.conf"], cwd=moved)
+
+    async def check() -> None:
+        car = await MqttBus.connect(HOST, setup.port, setup.member("car"))
+        await car.publish("car", "note", b"to myself")
+        assert (await car.receive()).payload == b"to myself"
+        await car.close()
+
+    try:
+        asyncio.run(check())
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
 
 
 # Lies --------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from feiqian.adapters.mosquitto import find_mosquitto
 from feiqian.testing.broker import require_mosquitto
 from feiqian.testing.free_ports import free_ports
 
@@ -61,18 +59,18 @@ def serving(folder: Path, *arguments: str) -> Iterator[None]:
         assert "Traceback" not in err
 
 
-# The first ends the broker that it started itself; otherwise somebody runs it, elsewhere even.
-BUSES = {"hub": "stream", "broker of our own": "mqtts", "broker of somebody else": "mqtts"}
+BUSES: dict[str, list[str]] = {"stream": [], "mqtts": ["--with-broker"]}
+"""By the scheme of its address; how the server keeps it up."""
 
 
 @pytest.mark.feature("V-01", "V-02", "V-03", "V-05", "V-11")
-@pytest.mark.parametrize("kind", BUSES)
-def test_a_vehicle_is_served_and_pays_between_processes(tmp_path, kind):
+@pytest.mark.parametrize("scheme", BUSES)
+def test_a_vehicle_is_served_and_pays_between_processes(tmp_path, scheme):
     """Asked and authorised once, the vehicle drives without PIN, and the fee moves by itself."""
-    if BUSES[kind] == "mqtts":
+    if scheme == "mqtts":
         require_mosquitto()
     port = free_ports(4)
-    url, bus = f"http://127.0.0.1:{port + 1}", f"{BUSES[kind]}://127.0.0.1:{port + 3}"
+    url, bus = f"http://127.0.0.1:{port + 1}", f"{scheme}://127.0.0.1:{port + 3}"
     run(tmp_path, "network", "init", "net", "--base-port", str(port))
     try:
         run(tmp_path, "network", "up", "net")
@@ -83,45 +81,25 @@ def test_a_vehicle_is_served_and_pays_between_processes(tmp_path, kind):
             )
         run(tmp_path, "wallet", "withdraw", "--wallet", "car", "--amount", "100.00")
         run(tmp_path, "positions", "init", "--road", "road", "--network", url, "--bus", bus)
-        with _bus_kept_up(tmp_path, kind) as options:
-            run(tmp_path, "provider", "init", "--road", "road")
-            entity = ("--road", "road", "--name", "parking-1")
-            run(
-                tmp_path,
-                *("entity", "init", *entity, "--service", "parking", "--at", PLACE),
-                *("--wallet", "park"),
-            )
-            run(tmp_path, "vehicle", "init", "--vehicle", "v", "--road", "road", "--wallet", "car")
-            with (
-                serving(tmp_path, "positions", "serve", "--road", "road", *options),
-                serving(tmp_path, "provider", "serve", "--road", "road"),
-                serving(tmp_path, "entity", "serve", *entity, "--lasts", "2", "--speed", "1800"),
-            ):
-                _be_served(tmp_path)
-                log = run(tmp_path, "positions", "log", "--road", "road")["lines"]
-            assert log[-1]["event"] == "receipts agree"
+        run(tmp_path, "provider", "init", "--road", "road")
+        entity = ("--road", "road", "--name", "parking-1")
+        run(
+            tmp_path,
+            *("entity", "init", *entity, "--service", "parking", "--at", PLACE),
+            *("--wallet", "park"),
+        )
+        run(tmp_path, "vehicle", "init", "--vehicle", "v", "--road", "road", "--wallet", "car")
+        with (
+            serving(tmp_path, "positions", "serve", "--road", "road", *BUSES[scheme]),
+            serving(tmp_path, "provider", "serve", "--road", "road"),
+            serving(tmp_path, "entity", "serve", *entity, "--lasts", "2", "--speed", "1800"),
+        ):
+            _be_served(tmp_path)
+            log = run(tmp_path, "positions", "log", "--road", "road")["lines"]
+        assert log[-1]["event"] == "receipts agree"
+        assert not list(tmp_path.rglob("broker.pid"))
     finally:
         run(tmp_path, "network", "down", "net")
-
-
-@contextmanager
-def _bus_kept_up(folder: Path, kind: str) -> Iterator[list[str]]:
-    """Whoever runs the broker, if that is not the server; what the server is told about it."""
-    broker = folder / "road" / "management" / "bus" / "broker"
-    if kind != "broker of somebody else":
-        yield ["--with-broker"] if kind == "broker of our own" else []
-        assert not (broker / "broker.pid").exists()
-        return
-    # Another host has the broker's folder alone.
-    moved = shutil.move(broker, folder / "elsewhere")
-    program = find_mosquitto()
-    assert program is not None
-    process = subprocess.Popen([program, "-c", "mosquitto.conf"], cwd=moved)
-    try:
-        yield []
-    finally:
-        process.terminate()
-        assert process.wait(PATIENCE_S) == 0
 
 
 def _be_served(folder: Path) -> None:
