@@ -124,12 +124,12 @@ class Bench:
 
     @classmethod
     async def open(cls, seed: str = "satellite") -> "Bench":
-        """A network with two operators, wang and li, and a station."""
+        """A network with two operators, first and second, and a station."""
         bench = cls(await SimulatedNetwork.create(seed=seed))
         desk = bench.network.desk
-        await desk.add_operator(bench.operator("wang"), "operator")
-        proposed = await desk.add_operator(bench.operator("li"), "operator")
-        await bench.approve(proposed, "wang")
+        await desk.add_operator(bench.operator("first"), "operator")
+        proposed = await desk.add_operator(bench.operator("second"), "operator")
+        await bench.approve(proposed, "first")
         station = NewStation("station", "North", bench.station_key.public.hex())
         await desk.add_station(station, "operator")
         return bench
@@ -197,14 +197,16 @@ class Bench:
         order: OrderName,
         addressee: str = "",
         scope: ScopeName = ScopeName.WALLET,
-        operator: str = "wang",
+        operator: str = "first",
         **more: Any,
     ) -> ProposalStanding:
         """Propose an order."""
         wish = OrderWish(self.key(), scope, addressee, order, **more)
         return await self.network.desk.order(wish, operator)
 
-    async def approve(self, proposed: ProposalStanding, operator: str = "li") -> ProposalStanding:
+    async def approve(
+        self, proposed: ProposalStanding, operator: str = "second"
+    ) -> ProposalStanding:
         """Approve somebody's proposal."""
         decision = ProposalDecision(self.key(), proposed.number)
         return await self.network.desk.approve(decision, operator)

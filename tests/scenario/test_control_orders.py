@@ -128,10 +128,10 @@ def test_order_to_many_takes_two_and_reaches_all_of_them(scope):
         proposed = await bench.order(OrderName.FREEZE, addressee, scope)
         assert (proposed.order, proposed.decision) == (None, Decision.OPEN)
         with pytest.raises(Refusal) as caught:
-            await bench.approve(proposed, "wang")
+            await bench.approve(proposed, "first")
         assert caught.value.outcome is Outcome.SECOND_PERSON_REQUIRED
         assert not [each for each in await bench.exchange() if not each.to]
-        approved = await bench.approve(proposed, "li")
+        approved = await bench.approve(proposed, "second")
         assert (await states(bench, approved.order))[0] == "issued"
         tasks = [each for each in await bench.exchange() if not each.to]
         await bench.exchange(aired=tuple(each.number for each in tasks))
@@ -160,10 +160,10 @@ def test_proposal_is_decided_once():
     async def scenario(bench):
         proposed = await bench.order(OrderName.FREEZE, "", ScopeName.ALL)
         desk = bench.network.desk
-        rejected = await desk.reject(ProposalDecision("no", proposed.number), "li")
+        rejected = await desk.reject(ProposalDecision("no", proposed.number), "second")
         assert rejected.decision is Decision.REJECTED
         with pytest.raises(Refusal) as caught:
-            await bench.approve(proposed, "li")
+            await bench.approve(proposed, "second")
         assert caught.value.outcome is Outcome.KEY_REUSED
         assert (await desk.report()).orders == ()
 
@@ -176,16 +176,16 @@ def test_a_second_person_is_not_brought_in_by_one():
 
     async def scenario(bench):
         desk = bench.network.desk
-        double = await desk.add_operator(bench.operator("double"), "wang")
+        double = await desk.add_operator(bench.operator("double"), "first")
         assert double.decision is Decision.OPEN
         with pytest.raises(Refusal) as caught:
-            await bench.approve(double, "wang")
+            await bench.approve(double, "first")
         assert caught.value.outcome is Outcome.SECOND_PERSON_REQUIRED
         digest = bytes.fromhex(bench.operator("double").token_digest)
         assert await desk.operator_of(digest) is None
-        await bench.approve(double, "li")
+        await bench.approve(double, "second")
         assert await desk.operator_of(digest) == "double"
-        await desk.remove_operator(OperatorRemoval("out", "double"), "li")
+        await desk.remove_operator(OperatorRemoval("out", "double"), "second")
         assert await desk.operator_of(digest) is None
         with pytest.raises(Refusal):
             await desk.add_operator(NewOperator("again", "operator", "00" * 32), "operator")
@@ -342,7 +342,7 @@ def test_risk_wallet_is_listed_by_two_and_broadcast():
     async def scenario(bench):
         terminal, desk = await bench.terminal(), bench.network.desk
         before = (await bench.network.platform.list_report()).number
-        proposed = await desk.list_wallet(ListingWish("k", terminal.number, "stolen"), "wang")
+        proposed = await desk.list_wallet(ListingWish("k", terminal.number, "stolen"), "first")
         assert (await bench.network.platform.list_report()).offenders == 0
         await bench.approve(proposed)
         report = await bench.network.platform.list_report()

@@ -5,16 +5,14 @@ from pathlib import Path
 import click
 import msgspec
 
-from feiqian.adapters.clock import system_entropy
 from feiqian.adapters.operator_client import OperatorClient
+from feiqian.apps.central_client import new_key
 from feiqian.apps.configuration import InstitutionConfig, load, read_secret
 from feiqian.apps.institution_server import serve_institution
 from feiqian.apps.output import Output, command
 from feiqian.institution import operations
 from feiqian.institution.tracing import Trace
 from feiqian.money.amounts import format_amount, parse_amount
-
-KEY_BYTES = 12
 
 config_option = click.option(
     "--config",
@@ -87,7 +85,7 @@ async def issuance(
 ) -> None:
     """Order issuance of AMOUNT from the platform, against reserves."""
     amount_minor = -parse_amount(amount) if give_back else parse_amount(amount)
-    body = operations.OrderIssuance(key or _new_key(), amount_minor)
+    body = operations.OrderIssuance(key or new_key(), amount_minor)
     answer = await _client(config_path).post("/api/issuance", body, operations.OrderedIssuance)
     output.result(
         answer,
@@ -119,7 +117,7 @@ async def settle(output: Output, config_path: Path) -> None:
 @command
 async def pay_in(output: Output, account: str, amount: str, key: str, config_path: Path) -> None:
     """Bank money of AMOUNT into ACCOUNT."""
-    body = operations.PayIn(key or _new_key(), account, parse_amount(amount))
+    body = operations.PayIn(key or new_key(), account, parse_amount(amount))
     answer = await _client(config_path).post("/api/pay-ins", body, operations.AccountBalance)
     output.result(answer, f"{answer.account} holds {format_amount(answer.balance_minor)}")
 
@@ -160,7 +158,3 @@ def _client(config_path: Path) -> OperatorClient:
     config = load(config_path, InstitutionConfig)
     token = read_secret(config_path.parent / config.operator_token_file)
     return OperatorClient(f"http://{config.host}:{config.port}", token)
-
-
-def _new_key() -> str:
-    return system_entropy(KEY_BYTES).hex()

@@ -1,9 +1,9 @@
 """The last acts: back to the bank, settlement between the institutions, the audit, and the end."""
 
-from feiqian.adapters.clock import system_entropy
 from feiqian.adapters.operator_client import OperatorClient
 from feiqian.apps import central_server
 from feiqian.apps import network as networks
+from feiqian.apps.central_client import new_key
 from feiqian.apps.cli_audit import evidence_in
 from feiqian.apps.demo.acts import Facts
 from feiqian.apps.demo.offline_acts import ROGUE_MINOR
@@ -16,7 +16,6 @@ from feiqian.money.amounts import format_amount
 from feiqian.testing.audit import auditor
 
 DEPOSITED_MINOR = 20_00
-KEY_BYTES = 12
 
 
 async def deposit(stage: Stage) -> Facts:
@@ -62,12 +61,12 @@ async def convert(stage: Stage) -> Facts:
 async def settle(stage: Stage) -> Facts:
     """A net cycle in the reserves."""
     platform = stage.operator(networks.CENTRAL)
-    chosen = ModeChange(_new_key(), SettlementMode.NET)
+    chosen = ModeChange(new_key(), SettlementMode.NET)
     await platform.post(central_server.MODE, chosen, ModeChosen)
     for code in INSTITUTIONS:
         standing = await _claim(stage.operator(code))
         stage.tell(f"{code} is owed {format_amount(standing.owed_to_minor)} and claims it.")
-    cycle = await platform.post(central_server.CYCLES, CycleOrder(_new_key()), CycleReport)
+    cycle = await platform.post(central_server.CYCLES, CycleOrder(new_key()), CycleReport)
     stage.expect(bool(cycle.settled) and not cycle.left_out, "every claim to settle")
     stage.expect(sum(cycle.positions_minor.values()) == 0, "positions that add up to zero")
     gross_minor = sum(claim.amount_minor for claim in cycle.settled)
@@ -146,7 +145,3 @@ async def stop(stage: Stage) -> Facts:
     stage.expect(not still, "no process to be left")
     stage.tell("Every process has ended.")
     return {"stopped": stopped}
-
-
-def _new_key() -> str:
-    return system_entropy(KEY_BYTES).hex()

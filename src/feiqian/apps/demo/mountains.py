@@ -12,11 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from feiqian.adapters.clock import SystemClock, system_entropy
+from feiqian.adapters.clock import SystemClock
 from feiqian.adapters.clockwork import repeat
 from feiqian.adapters.http_client import HttpCourier
 from feiqian.adapters.rdss.rdss_module import RdssModule
 from feiqian.apps import network as networks
+from feiqian.apps.central_client import new_key
 from feiqian.apps.control_operations import CONTROL, STATIONS
 from feiqian.apps.demo.opening_acts import PUK
 from feiqian.apps.demo.stage import HIKER, PIN, Stage
@@ -86,7 +87,7 @@ class Mountains:
 
     async def order(self, name: OrderName) -> OrderStanding:
         """The operator gives the hiker's wallet an order."""
-        wish = OrderWish(_new_key(), ScopeName.WALLET, self.wallet.number, name)
+        wish = OrderWish(new_key(), ScopeName.WALLET, self.wallet.number, name)
         platform = self.stage.operator(networks.CENTRAL)
         await platform.post(CONTROL, wish, ProposalStanding)
         return (await platform.get(CONTROL, ControlReport)).orders[0]
@@ -126,7 +127,7 @@ async def mountains(stage: Stage, station_key: PrivateKey) -> AsyncIterator[Moun
 
 async def found_station(stage: Stage, key: PrivateKey) -> None:
     """The operator registers the ground station's key."""
-    new = NewStation(_new_key(), STATION_NAME, key.public.hex())
+    new = NewStation(new_key(), STATION_NAME, key.public.hex())
     await stage.operator(networks.CENTRAL).post(STATIONS, new, StationStanding)
 
 
@@ -171,7 +172,3 @@ async def _running(job: Awaitable[Any]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-def _new_key() -> str:
-    return system_entropy(12).hex()
