@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-PIN = "4711"
+PIN = "40417112"
 PATIENCE_S = 60
 Json = dict[str, Any]
 
