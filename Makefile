@@ -11,6 +11,8 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
 # Without a path, so that another project's settings cannot redirect what is imported or installed.
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONUSERBASE PIP_PREFIX PIP_TARGET PIP_USER
+# Tests start hundreds of processes: without kept bytecode each of them would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets
@@ -26,9 +28,11 @@ SYSTEM_PACKAGES := gpsd mosquitto
 system: ## install the Debian packages that some tests need
 	@tools/install-system $(SYSTEM_PACKAGES)
 
+# One worker for each core, each with whole files: what is made once for a file is made once.
+ALL_TESTS := $(PYTHON) -m pytest --numprocesses auto --dist loadfile
 .PHONY: test
 test: $(READY) system ## run all tests
-	$(PYTHON) -m pytest
+	$(ALL_TESTS)
 
 .PHONY: lint
 lint: $(READY) ## check style, form, types and floors
@@ -39,7 +43,7 @@ lint: $(READY) ## check style, form, types and floors
 
 .PHONY: features
 features: $(READY) system ## run all tests, then print how many prove each feature row
-	$(PYTHON) -m pytest -q --features
+	$(ALL_TESTS) -q --features
 
 .PHONY: bench
 bench: $(READY) ## run the benchmarks, or one: make bench ONLY=name

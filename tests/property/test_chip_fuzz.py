@@ -24,7 +24,7 @@ SELECT = CommandApdu(0x00, Instruction.SELECT, 4, 0, AID).encode()
 GET_ANYTHING = bytes.fromhex("00000281010000")
 """The body of a command with no data but its version."""
 # All but those that change something for anybody's bytes: codes pay a try, OFFER opens a session,
-# REPORT takes a number.
+# REPORT and NEXT MESSAGE take a number.
 HARMLESS = sorted(
     set(Instruction)
     - {
@@ -33,6 +33,7 @@ HARMLESS = sorted(
         Instruction.UNBLOCK_PIN,
         Instruction.OFFER,
         Instruction.REPORT,
+        Instruction.NEXT_MESSAGE,
     }
 )
 

@@ -70,6 +70,7 @@ def test_status_tells_connection_time_and_how_long_it_was_offline(wallet: tuple[
     before = run("wallet", "status", "--wallet", folder.name, folder=folder.parent)
     assert before["connection"] == {
         "connected": True,
+        "probed": True,
         "institution": "A",
         "attempts": 2,
         "probe_timeout_ms": 2_000,

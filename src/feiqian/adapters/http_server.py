@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from feiqian.adapters.http_errors import status_of
 from feiqian.adapters.operations import JSON, ErrorDocument, Operation, describe
-from feiqian.outcomes import Outcome, Refusal
+from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
 from feiqian.wire.envelope import encode_message
 from feiqian.wire.payment import Refused
 
@@ -238,7 +238,9 @@ def _constant(body: bytes) -> Callable[[Request], Awaitable[Response]]:
 
 
 def only_operator(token: str) -> Identify:
-    """One operator, by one token."""
+    """One operator, by one token, which cannot be empty: everybody sends that."""
+    if not token:
+        raise LocalProtocolError("an operator's token is never empty")
 
     async def identify(given: str) -> str | None:
         return OPERATOR if hmac.compare_digest(given.encode(), token.encode()) else None

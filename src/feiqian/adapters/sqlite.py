@@ -68,12 +68,18 @@ class SqliteStore:
     def open(cls, path: Path, migrations: Sequence[str]) -> Self:
         """Open or create `path` and bring its schema to ``len(migrations)``.
 
-        Raises `Refusal` unknown_version when the file was written by a newer release.
+        Raises `Refusal`: unknown_version when the file was written by a newer release, malformed
+        when it is no database, unavailable when it cannot be opened.
         """
-        writer = connect(path)
-        migrate(writer, migrations)
-        reader = connect(path)
-        reader.execute("PRAGMA query_only=ON")
+        try:
+            writer = connect(path)
+            migrate(writer, migrations)
+            reader = connect(path)
+            reader.execute("PRAGMA query_only=ON")
+        except sqlite3.OperationalError as error:
+            raise Refusal(Outcome.UNAVAILABLE, f"{path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise Refusal(Outcome.MALFORMED, f"{path}: {error}") from error
         return cls(writer, reader)
 
     async def write(self, job: Callable[[Transaction], T]) -> T:

@@ -5,7 +5,6 @@ the directory are public; everything under ``/api/`` needs an operator's token, 
 sign what they say.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -22,8 +21,16 @@ from feiqian.adapters.http_server import (
 )
 from feiqian.adapters.logs import configure_logs
 from feiqian.adapters.operations import Operation
+from feiqian.adapters.signals import until_one_ends
 from feiqian.adapters.sqlite import SqliteStore
-from feiqian.apps.configuration import CentralConfig, load, read_secret, write_secret
+from feiqian.apps.configuration import (
+    CentralConfig,
+    load,
+    read_key,
+    read_root,
+    read_secret,
+    write_secret,
+)
 from feiqian.apps.control_operations import control_operations, operators_of
 from feiqian.central.control_desk import ControlDesk
 from feiqian.central.documents import (
@@ -167,25 +174,22 @@ async def serve_central(config_path: Path) -> None:
     home = config_path.parent
     configure_logs(NAME)
     suite = suite_named(config.suite)
-    key = suite.load(bytes.fromhex(read_secret(home / config.key_file)))
-    root_raw = (home / config.root_file).read_bytes()
+    key = read_key(home / config.key_file, suite)
+    root_raw = read_root(home / config.root_file, suite).root.raw
+    token = read_secret(home / config.operator_token_file)
+    sealing_key = _sealing_key(home / config.sealing_key_file)
     store = SqliteStore.open(home / config.database, MIGRATIONS)
     courier = HttpCourier()
     try:
         platform = await Platform.open(suite, root_raw, key, store, SystemClock())
-        sealing_key = _sealing_key(home / config.sealing_key_file)
         gateway = SatelliteGateway(platform.office, sealing_key, courier)
         await gateway.open()
-        token = read_secret(home / config.operator_token_file)
         # A defect in the clockwork ends the server: half of a platform must not go on alone.
-        async with asyncio.TaskGroup() as tasks:
-            clockwork = [
-                tasks.create_task(repeat(platform.keep_list_recent, LIST_CHECKED_EVERY_S)),
-                tasks.create_task(repeat(_forwarding(gateway), FORWARDED_EVERY_S)),
-            ]
-            await serve(platform_app(platform, gateway, token), config.host, config.port)
-            for each in clockwork:
-                each.cancel()
+        await until_one_ends(
+            serve(platform_app(platform, gateway, token), config.host, config.port),
+            repeat(platform.keep_list_recent, LIST_CHECKED_EVERY_S),
+            repeat(_forwarding(gateway), FORWARDED_EVERY_S),
+        )
     finally:
         await store.close()
         await courier.close()
@@ -195,7 +199,7 @@ def _sealing_key(path: Path) -> PrivateKey:
     """The key for satellite channels, made for a network that has none yet."""
     if not path.exists():
         write_secret(path, P256_SHA256.generate().secret.hex())
-    return P256_SHA256.load(bytes.fromhex(read_secret(path)))
+    return read_key(path, P256_SHA256)
 
 
 def _forwarding(gateway: SatelliteGateway) -> Callable[[], Awaitable[None]]:

@@ -13,7 +13,7 @@ import click
 
 from feiqian.adapters.evidence import SqliteSnapshot
 from feiqian.apps import founding
-from feiqian.apps.configuration import CentralConfig, InstitutionConfig, load
+from feiqian.apps.configuration import CentralConfig, InstitutionConfig, load, read_root
 from feiqian.apps.network import CENTRAL, INSTITUTION_FILE, NETWORK_FILE, NetworkConfig
 from feiqian.apps.output import EXIT_REFUSED, Output, command
 from feiqian.crypto.suite_names import suite_named
@@ -50,14 +50,15 @@ def evidence_in(folder: Path) -> Iterator[Evidence]:
     for code in config.institutions:
         institution = load(folder / code / INSTITUTION_FILE, InstitutionConfig)
         paths[code] = folder / code / institution.database
+    suite = suite_named(config.suite)
     with ExitStack() as stack:
         # Every early snapshot is taken before any late one: see `testing.audit.evidence`.
         early = {name: stack.enter_context(SqliteSnapshot(path)) for name, path in paths.items()}
         late = {name: stack.enter_context(SqliteSnapshot(path)) for name, path in paths.items()}
         views = {name: Views(early[name], late[name]) for name in paths}
         yield Evidence(
-            suite=suite_named(config.suite),
-            root_raw=(folder / CENTRAL / central.root_file).read_bytes(),
+            suite=suite,
+            root_raw=read_root(folder / CENTRAL / central.root_file, suite).root.raw,
             platform=views.pop(CENTRAL),
             institutions=views,
         )

@@ -12,6 +12,7 @@ from feiqian.adapters.signals import until_one_ends
 from feiqian.apps import road as roads
 from feiqian.apps import road_bus
 from feiqian.apps.cli_positions_bus import admit, broker
+from feiqian.apps.configuration import read_root
 from feiqian.apps.output import Output, command
 from feiqian.apps.road_options import (
     how_to_start,
@@ -110,7 +111,7 @@ async def _serve(output: Output, road: Path, with_broker: bool) -> None:
         road_bus.kept_up(folder, bus, with_broker=with_broker) as watch,
         roads.opened(folder, output.progress) as (config, office),
     ):
-        trust = TrustStore.pinned(office.post.suite, (folder / ROOT_FILE).read_bytes())
+        trust = read_root(folder / ROOT_FILE, office.post.suite)
         await _learn_directory(trust, config.network_url)
         shelf = shelf_of(folder / TARIFFS)
         server = ManagementServer(office, trust, partial(_price, shelf))

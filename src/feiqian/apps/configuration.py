@@ -6,6 +6,8 @@ from typing import TypeVar
 import msgspec
 
 from feiqian.crypto.certificates import InstitutionCode
+from feiqian.crypto.suites import PrivateKey, Suite
+from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import Outcome, Refusal
 
 C = TypeVar("C", bound=msgspec.Struct)
@@ -80,9 +82,44 @@ def write_secret(path: Path, secret: str) -> None:
 
 
 def read_secret(path: Path) -> str:
-    """Read a secret; `Refusal` malformed when it is missing or others can read it."""
+    """Read a secret; `Refusal` malformed when it is missing or empty, or others can read it."""
     if not path.is_file():
         raise Refusal(Outcome.MALFORMED, f"expected a secret in {path}")
     if path.stat().st_mode & 0o077:
         raise Refusal(Outcome.MALFORMED, f"expected {path} to be readable by its owner alone")
-    return path.read_text(encoding="ascii").strip()
+    try:
+        secret = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal(Outcome.MALFORMED, f"expected a secret in {path}: {error}") from error
+    if not secret:
+        raise Refusal(Outcome.MALFORMED, f"expected a secret in {path}, which is empty")
+    return secret
+
+
+def read_secret_bytes(path: Path) -> bytes:
+    """Read a secret in hexadecimal; `Refusal` malformed names the file, never what is in it."""
+    try:
+        return bytes.fromhex(read_secret(path))
+    except ValueError:
+        raise Refusal(Outcome.MALFORMED, f"expected hexadecimal digits in {path}") from None
+
+
+def read_key(path: Path, suite: Suite) -> PrivateKey:
+    """Read a private key in hexadecimal; `Refusal` malformed names the file, never what is in it."""
+    raw = read_secret_bytes(path)
+    try:
+        return suite.load(raw)
+    except ValueError:
+        raise Refusal(
+            Outcome.MALFORMED, f"expected a private key of {suite.name} in {path}"
+        ) from None
+
+
+def read_root(path: Path, suite: Suite) -> TrustStore:
+    """Read the root certificate that everything is trusted by. `Refusal` names the file."""
+    try:
+        return TrustStore.pinned(suite, path.read_bytes())
+    except OSError as error:
+        raise Refusal(Outcome.MALFORMED, f"expected a root certificate in {path}") from error
+    except Refusal as refusal:
+        raise Refusal(refusal.outcome, f"{path}: {refusal.detail}") from refusal

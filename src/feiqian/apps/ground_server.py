@@ -9,9 +9,15 @@ from feiqian.adapters.http_client import HttpCourier
 from feiqian.adapters.logs import configure_logs
 from feiqian.adapters.rdss.module_addresses import open_module
 from feiqian.adapters.signals import end_wished
-from feiqian.apps.configuration import GroundConfig, load, read_secret, write_secret, write_toml
+from feiqian.apps.configuration import (
+    GroundConfig,
+    load,
+    read_key,
+    read_root,
+    write_secret,
+    write_toml,
+)
 from feiqian.central.ground_station import GroundStation, Identity
-from feiqian.crypto.certificates import parse_certificate
 from feiqian.crypto.suite_names import suite_named
 from feiqian.outcomes import Outcome, Refusal
 
@@ -55,12 +61,12 @@ async def serve_ground(config_path: Path) -> None:
 
 def _identity(config: GroundConfig, folder: Path) -> Identity:
     suite = suite_named(config.suite)
-    root = parse_certificate(suite, (folder / config.root_file).read_bytes())
+    trust = read_root(folder / config.root_file, suite)
     return Identity(
         name=config.name,
-        key=suite.load(bytes.fromhex(read_secret(folder / config.key_file))),
+        key=read_key(folder / config.key_file, suite),
         suite=suite,
-        root_public_key=root.value.public_key,
+        root_public_key=trust.root.value.public_key,
         central_url=config.central_url.rstrip("/"),
         broadcast_address=config.broadcast_address,
     )

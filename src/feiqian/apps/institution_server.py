@@ -1,6 +1,5 @@
 """An operating institution as a server: its ports wired, its HTTP paths, its clockwork."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -21,8 +20,9 @@ from feiqian.adapters.http_server import (
 )
 from feiqian.adapters.logs import configure_logs
 from feiqian.adapters.operations import Operation
+from feiqian.adapters.signals import until_one_ends
 from feiqian.adapters.sqlite import SqliteStore
-from feiqian.apps.configuration import InstitutionConfig, load, read_secret
+from feiqian.apps.configuration import InstitutionConfig, load, read_key, read_root, read_secret
 from feiqian.crypto.suite_names import suite_named
 from feiqian.crypto.trust import TrustStore
 from feiqian.institution import operations, tracing
@@ -56,8 +56,8 @@ async def open_institution(config_path: Path) -> AsyncIterator[Institution]:
     config = load(config_path, InstitutionConfig)
     folder = config_path.parent
     suite = suite_named(config.suite)
-    key = suite.load(bytes.fromhex(read_secret(folder / config.key_file)))
-    trust = TrustStore.pinned(suite, (folder / config.root_file).read_bytes())
+    key = read_key(folder / config.key_file, suite)
+    trust = read_root(folder / config.root_file, suite)
     async with AsyncExitStack() as closing:
         courier = HttpCourier()
         closing.push_async_callback(courier.close)
@@ -113,10 +113,10 @@ async def serve_institution(config_path: Path) -> None:
     async with open_institution(config_path) as institution:
         keep_up = partial(_keep_up, institution, config_path.parent / DIRECTORY_FILE)
         # A defect in the clockwork ends the server: half of an institution must not go on alone.
-        async with asyncio.TaskGroup() as tasks:
-            clockwork = tasks.create_task(repeat(keep_up, REFRESH_S))
-            await serve(institution_app(institution, token), config.host, config.port)
-            clockwork.cancel()
+        await until_one_ends(
+            serve(institution_app(institution, token), config.host, config.port),
+            repeat(keep_up, REFRESH_S),
+        )
 
 
 def institution_app(institution: Institution, token: str) -> PartyApp:

@@ -21,7 +21,7 @@ from feiqian.apps.configuration import (
     CentralConfig,
     InstitutionConfig,
     load,
-    read_secret,
+    read_key,
     write_secret,
     write_toml,
 )
@@ -118,7 +118,7 @@ async def _make(folder: Path, plan: Plan) -> NetworkConfig:
     central = load(folder / CENTRAL / founding.CONFIG_FILE, CentralConfig)
     suite = suite_named(plan.suite)
     root_raw = (folder / CENTRAL / central.root_file).read_bytes()
-    root_key = suite.load(bytes.fromhex(read_secret(folder / CENTRAL / central.key_file)))
+    root_key = read_key(folder / CENTRAL / central.key_file, suite)
     store = SqliteStore.open(folder / CENTRAL / central.database, CENTRAL_MIGRATIONS)
     try:
         platform = await Platform.open(suite, root_raw, root_key, store, SystemClock())
@@ -172,7 +172,7 @@ async def _order_first_issuance(home: Path, platform: Platform, plan: Plan) -> N
     store = SqliteStore.open(home / config.database, INSTITUTION_MIGRATIONS)
     office = Office(
         code=config.code,
-        key=suite.load(bytes.fromhex(read_secret(home / config.key_file))),
+        key=read_key(home / config.key_file, suite),
         trust=trust,
         store=store,
         clock=SystemClock(),

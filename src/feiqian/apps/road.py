@@ -16,7 +16,7 @@ from feiqian.adapters.clock import SystemClock
 from feiqian.adapters.mosquitto import BrokerSetup
 from feiqian.adapters.sqlite import SqliteStore
 from feiqian.apps import road_bus
-from feiqian.apps.configuration import load, read_secret, write_secret, write_toml
+from feiqian.apps.configuration import load, read_key, write_secret, write_toml
 from feiqian.crypto.suite_names import suite_named
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.outcomes import Outcome, Refusal
@@ -143,7 +143,7 @@ def management_of(road: Path) -> PartyConfig:
 
 def party_key(folder: Path, suite: Suite) -> PrivateKey:
     """A party's key."""
-    return suite.load(bytes.fromhex(read_secret(folder / KEY_FILE)))
+    return read_key(folder / KEY_FILE, suite)
 
 
 async def _register(road: Path, one: Registered) -> None:

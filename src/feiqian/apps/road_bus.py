@@ -18,7 +18,7 @@ from feiqian.adapters.bus_hub import Hub
 from feiqian.adapters.clock import system_entropy
 from feiqian.adapters.mosquitto import Broker, BrokerSetup, set_up
 from feiqian.adapters.stream_bus import StreamBus
-from feiqian.apps.configuration import read_secret, write_secret
+from feiqian.apps.configuration import read_secret_bytes, write_secret
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import MessageBus
 
@@ -55,14 +55,14 @@ def admit(management: Path, bus: str, name: str, folder: Path) -> None:
 
 
 def _hub_secret(management: Path) -> bytes:
-    return bytes.fromhex(read_secret(management / HUB_FILE))
+    return read_secret_bytes(management / HUB_FILE)
 
 
 async def join(folder: Path, bus: str, name: str) -> MessageBus:
     """The bus, as the party of a folder. `Refusal` by name."""
     match parse_bus(bus):
         case HubAddress(host, port):
-            token = bytes.fromhex(read_secret(folder / TOKEN_FILE))
+            token = read_secret_bytes(folder / TOKEN_FILE)
             return await StreamBus.connect(host, port, name, token)
         case BrokerAddress() as address:
             return await join_broker(address, Credentials.of(folder / CREDENTIALS), name)

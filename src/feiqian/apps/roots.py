@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from feiqian.apps import founding
-from feiqian.apps.configuration import load
+from feiqian.apps.configuration import load, read_root
 from feiqian.apps.network import CENTRAL, NETWORK_FILE, NetworkConfig
 from feiqian.crypto.suite_names import suite_named
 from feiqian.crypto.trust import TrustStore
@@ -20,4 +20,4 @@ def trust_in(root: Path, suite_name: str) -> TrustStore:
         root = root / CENTRAL / founding.ROOT_FILE
     if not root.is_file():
         raise Refusal(Outcome.MALFORMED, f"expected a root certificate or a network at {root}")
-    return TrustStore.pinned(suite_named(suite_name), root.read_bytes())
+    return read_root(root, suite_named(suite_name))

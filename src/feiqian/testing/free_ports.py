@@ -4,12 +4,14 @@ They lie below the range from which systems take the ports of outgoing connectio
 that is stopped for a moment finds its port again.
 """
 
-import random
 import socket
+from random import SystemRandom
 
 from feiqian.outcomes import Outcome, Refusal
 
 HOST = "127.0.0.1"
+# Not the shared generator: test runners seed that alike in every process of theirs.
+_RANDOM = SystemRandom()
 FIRST, END = 20_000, 32_000
 MAX_TRIES = 64
 
@@ -21,7 +23,7 @@ def free_ports(count: int) -> int:
     `Refusal` busy when none are found.
     """
     for _ in range(MAX_TRIES):
-        first = random.randrange(FIRST, END - count)
+        first = _RANDOM.randrange(FIRST, END - count)
         if all(_is_free(port) for port in range(first, first + count)):
             return first
     raise Refusal(Outcome.BUSY, f"expected {count} free ports in a row on {HOST}")
