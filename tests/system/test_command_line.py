@@ -248,8 +248,9 @@ def test_a_damaged_store_is_told(shell, tmp_path):
     content = b"garbage" * 1_000
     (copy / "wallet.db").write_bytes(content)
     for command in ("balance", "history"):
-        outcome = shell.refused("wallet", command, "--wallet", copy, code=UNDECIDED)
-        assert outcome == "unavailable"
+        document = shell.ask("wallet", command, "--wallet", copy, code=REFUSED)
+        assert document["outcome"] == "malformed"
+        assert str(copy / "wallet.db") in document["detail"]
     assert (copy / "wallet.db").read_bytes() == content
 
 
