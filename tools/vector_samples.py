@@ -142,7 +142,7 @@ def _identifiers(suite: Suite, kind: SignedKind[Any], raw: bytes) -> dict[str, b
         return {}
     transfer = parse_transfer(suite, raw)
     outputs = zip(OUTPUT_DOMAINS, (transfer.payee_output, transfer.change_output), strict=True)
-    return {"transfer": transfer.identifier} | {name: id_ for name, id_ in outputs if id_}
+    return {"transfer": transfer.name} | {name: id_ for name, id_ in outputs if id_}
 
 
 def _trust(to: Samples) -> None:
@@ -234,7 +234,7 @@ def _payment(to: Samples) -> None:
         nonce=NONCE,
         payee=to.fingerprint("payee"),
         amount_minor=12_50,
-        transfers=(_transfer(to, "transfer_with_change").identifier,),
+        transfers=(_transfer(to, "transfer_with_change").name,),
         confirmed_at_ms=NOW_MS + 2_000,
     )
     to.sign("confirmation", payment.CONFIRMATION, "institution_b", confirmation)
@@ -256,7 +256,7 @@ def _offline_payment(to: Samples) -> None:
         V, NONCE, 100_00, 5_000_00, Moment(NOW_MS, 250), NOW_MS + 60_000, Acceptor.CHIP
     )
     to.sign("offer_offline", payment.OFFER, "payee", offer)
-    names = (_transfer(to, "transfer_whole").identifier,)
+    names = (_transfer(to, "transfer_whole").name,)
     to.sign("receipt", payment.RECEIPT, "payee", payment.Receipt(V, NONCE, 100_00, names))
     to.message("payment_receipt", payment.PaymentReceipt(to.raw("receipt")))
     to.message("mailbox_answer", payment.MailboxAnswer(None))
@@ -328,9 +328,9 @@ def _cashing(to: Samples) -> None:
     to.sign("obligation_statement", cashing.OBLIGATION_STATEMENT, "institution_a", statement)
     paid = _transfer(to, "transfer_with_change")
     results = (
-        cashing.CashResult(paid.identifier, Outcome.ACCEPTED, "", to.raw("renewal"), None),
+        cashing.CashResult(paid.name, Outcome.ACCEPTED, "", to.raw("renewal"), None),
         cashing.CashResult(
-            _transfer(to, "transfer_whole").identifier,
+            _transfer(to, "transfer_whole").name,
             Outcome.DOUBLE_SPENT,
             "another transfer came first",
             None,
@@ -345,7 +345,7 @@ def _cashing(to: Samples) -> None:
 
 def _wallet_requests(to: Samples) -> None:
     items, renewals = (_item(to, full=True),), (to.raw("renewal"),)
-    paid = _transfer(to, "transfer_with_change").identifier
+    paid = _transfer(to, "transfer_with_change").name
     standing = wallet_requests.TransferStanding(paid, Outcome.ACCEPTED, "B", to.raw("renewal"))
     in_touch = synchronisation.Synchronisation(V, "A-7K2Q9D4M", Moment(NOW_MS, 250), 3)
     to.sign("synchronisation", synchronisation.SYNCHRONISATION, "institution_a", in_touch)
@@ -400,7 +400,7 @@ def _platform_requests(to: Samples) -> None:
 def _evidence(to: Samples) -> evidence.Evidence:
     """The whole currency paid to one, and a part of it to another."""
     names = ("transfer_whole", "transfer_with_change")
-    pair = sorted((_transfer(to, name) for name in names), key=lambda each: each.identifier)
+    pair = sorted((_transfer(to, name) for name in names), key=lambda each: each.name)
     return evidence.Evidence(
         V,
         pair[0].value.consumed,
@@ -414,7 +414,7 @@ def _evidence(to: Samples) -> evidence.Evidence:
 
 def _double_spending(to: Samples) -> None:
     """The double spend is reported, and version 2 of the list has it."""
-    accused, recorded = _evidence(to), _transfer(to, "transfer_with_change").identifier
+    accused, recorded = _evidence(to), _transfer(to, "transfer_with_change").name
     encoded = to.body("evidence", accused)
     _ask_platform(to, Action.REPORT, platform_requests.ReportBody(V, encoded, recorded))
     _answer(to, "platform", Action.REPORT, platform_requests.ReportResult(V, 2))
@@ -439,14 +439,14 @@ def _verification(to: Samples) -> None:
         "A", to.raw("currency"), (to.raw("transfer_whole"),), (to.raw("payer_certificate"),)
     )
     whole = _transfer(to, "transfer_whole")
-    pair = [whole.identifier, _transfer(to, "transfer_with_change").identifier]
+    pair = [whole.name, _transfer(to, "transfer_with_change").name]
     to.message("verification_request", verification.VerificationRequest((item,)))
     asked = verification.VerifyRequest(V, REQUEST_ID, "B", "A", NOW_MS + 1_500, (item,))
     to.sign("verify_request", verification.VERIFY_REQUEST, "institution_b", asked)
     verdict = verification.Verdict(
         version=V,
         decided_by="A",
-        transfer=whole.identifier,
+        transfer=whole.name,
         outcome=Outcome.DOUBLE_SPENT,
         detail="another transfer has already consumed this state",
         evidence=evidence.name_evidence(to.suite, whole.value.consumed, pair),

@@ -59,7 +59,7 @@ class Fraud:
         """The verdict, which its issuer must have signed, on what was asked."""
         office = self.network.institutions[handed.currency.value.issuer].office
         verdict = VERDICT.read(office.suite, result.verdict, office.key.public)
-        assert verdict.transfer == handed.transfers[-1].identifier
+        assert verdict.transfer == handed.transfers[-1].name
         return verdict
 
     def steps(self, handed):

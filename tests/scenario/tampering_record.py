@@ -207,7 +207,7 @@ def _record_transfer(lived, serial, identifier, raw, signer):
         "A",
         "INSERT INTO transfers (transfer, serial, raw, certificate, redeemer, recorded_at_ms)"
         " VALUES (?, ?, ?, ?, NULL, ?)",
-        transfer.identifier,
+        transfer.name,
         serial,
         raw,
         signer.certificate,
@@ -216,7 +216,7 @@ def _record_transfer(lived, serial, identifier, raw, signer):
     lived.change(
         "A",
         "UPDATE record SET state = 1, consumed_by = ? WHERE identifier = ?",
-        transfer.identifier,
+        transfer.name,
         identifier,
     )
     lived.change(

@@ -106,7 +106,7 @@ def test_the_payer_learns_that_its_offline_payment_has_arrived():
 
     async def story(fraud):
         handed, change = offline(fraud.rogue, await fraud.rogue.withdraw(20_00), fraud.bob, 5_00)
-        name = handed.transfers[-1].identifier
+        name = handed.transfers[-1].name
         [before] = await fraud.standings(fraud.rogue, name)
         await fraud.verify(fraud.bob, handed)
         [after] = await fraud.standings(fraud.rogue, name)
@@ -130,7 +130,7 @@ def test_whoever_comes_second_has_the_double_spend():
         assert (anomalous.outcome, result.renewal) == (Outcome.DOUBLE_SPENT, None)
         raw = await fraud.network.institutions["A"].evidence(anomalous.evidence.hex())
         accusation = verify_evidence(fraud.trust, raw)
-        assert accusation.identifier == anomalous.evidence
+        assert accusation.name == anomalous.evidence
         assert accusation.wallet == number_of(fraud.rogue)
         found.append(raw)
 
@@ -438,7 +438,7 @@ def test_only_evidence_that_holds_is_listed():
         await fraud.verify(fraud.bob, to_bob)
         verdict, _ = await fraud.verify(fraud.carol, to_carol)
         raw = await fraud.network.institutions["A"].evidence(verdict.evidence.hex())
-        recorded, other = to_bob.transfers[0].identifier, to_carol.transfers[0].identifier
+        recorded, other = to_bob.transfers[0].name, to_carol.transfers[0].name
         assert await fraud.report("A", raw, bytes(32)) is Outcome.NO_CONFLICT
         damaged = raw[:-1] + bytes([raw[-1] ^ 1])
         assert await fraud.report("A", damaged, recorded) is Outcome.BAD_SIGNATURE

@@ -63,7 +63,7 @@ class People:
 
     def receipt(self, holding: Holding, by: BareWallet | None = None) -> bytes:
         """What the payee's chip would sign."""
-        receipt = Receipt(VERSION, NONCE, 4_00, (holding.transfers[-1].identifier,))
+        receipt = Receipt(VERSION, NONCE, 4_00, (holding.transfers[-1].name,))
         return RECEIPT.sign(self.payee.suite, (by or self.payee).key, receipt)
 
 
@@ -109,7 +109,7 @@ def test_a_refused_letter_is_not_offered_again_by_itself() -> None:
     async def story(people: People) -> None:
         item = full_item(handed := await people.handed())
         await people.leave(item)
-        name = handed.transfers[-1].identifier
+        name = handed.transfers[-1].name
         assert await people.collect(MailboxBody(VERSION, (), (name,))) == ()
         await people.leave(item)
         assert len(await people.collect()) == 1
@@ -127,7 +127,7 @@ def test_only_the_payees_chip_gives_a_receipt() -> None:
         forged = MailboxBody(VERSION, (people.receipt(handed, by=people.stranger),), ())
         assert await refused(people.collect(forged)) is Outcome.BAD_SIGNATURE
         await people.stranger.ask(Action.MAILBOX, forged, MailboxResult)
-        name = MailboxBody(VERSION, (), (handed.transfers[-1].identifier,))
+        name = MailboxBody(VERSION, (), (handed.transfers[-1].name,))
         await people.stranger.ask(Action.MAILBOX, name, MailboxResult)
         assert await people.leave(item) is None
         assert len(await people.collect()) == 1

@@ -142,7 +142,7 @@ def test_confirmation_is_signed_by_the_payees_manager() -> None:
         confirmation = CONFIRMATION.read(scene.alice.suite, result.confirmation, public)
         assert confirmation.amount_minor == AMOUNT
         assert confirmation.payee == scene.bob.fingerprint
-        assert confirmation.transfers == (paid.transfers[-1].identifier,)
+        assert confirmation.transfers == (paid.transfers[-1].name,)
 
     play(story)
 

@@ -294,7 +294,7 @@ def test_payer_learns_what_became_of_a_transfer() -> None:
         cash = await alice.withdraw(500_00)
         nonce = bob.entropy(16)
         paid, _ = alice.spend(cash, bob.fingerprint, 100, nonce)
-        name = paid.transfers[-1].identifier
+        name = paid.transfers[-1].name
         body = TransfersBody(VERSION, (name,))
         (before,) = (await alice.ask(Action.TRANSFERS, body, TransfersResult)).standings
         assert before.outcome is Outcome.UNKNOWN_IDENTIFIER

@@ -71,9 +71,7 @@ def held(changes: Changes | None = None, issued_at_ms: int = NOW_MS) -> HeldList
 BENCH = PaymentBench(acceptor=Acceptor.CHIP)
 BENCH.listed = held()
 SPENT_TWICE = Changes(pack_entry(BENCH.held.identifier, ANOTHER), b"", (), ())
-THIS_ONE_COUNTS = Changes(
-    pack_entry(BENCH.held.identifier, BENCH.transfer().identifier), b"", (), ()
-)
+THIS_ONE_COUNTS = Changes(pack_entry(BENCH.held.identifier, BENCH.transfer().name), b"", (), ())
 OFFENDING = Changes(b"", b"", (Offender(BENCH.payer.fingerprint, "A-PAYER1", NOW_MS),), ())
 SOUND = Judgement(VERSION, Soundness.SOUND, Outcome.ACCEPTED, "", "back end")
 SIGNED = ChipAnswered(TransfersAnswer(transfers=(BENCH.transfer().raw,)))

@@ -141,10 +141,10 @@ def test_a_transfer_whose_name_only_begins_alike_is_not_honoured(world):
     steps = chain(world, "1111", "2222")
     consumed, recorded = steps[0]
     for alike in (8, 15):
-        other = recorded.identifier[:alike] + bytes([recorded.identifier[alike] ^ 1]) + bytes(31)
+        other = recorded.name[:alike] + bytes([recorded.name[alike] ^ 1]) + bytes(31)
         listed = listing(consumed.identifier, other[:32])
         assert outcome_of(lambda listed=listed: check_chain(listed, steps)) is Outcome.DOUBLE_SPENT
-    check_chain(listing(consumed.identifier, recorded.identifier[:16] + bytes(16)), steps)
+    check_chain(listing(consumed.identifier, recorded.name[:16] + bytes(16)), steps)
 
 
 @pytest.mark.feature("D-07")
@@ -199,7 +199,7 @@ def test_only_the_other_spender_of_a_listed_state_is_hit(world):
     """The recorded transfer passes, wherever in the chain it is; every other one is anomalous."""
     steps = chain(world, "1111", "2222", "3333", "4444")
     consumed, recorded = steps[1]
-    check_chain(listing(consumed.identifier, recorded.identifier), steps)
+    check_chain(listing(consumed.identifier, recorded.name), steps)
     assert outcome_of(lambda: check_chain(listing(consumed.identifier, hashed(0)), steps)) is (
         Outcome.DOUBLE_SPENT
     )
@@ -211,7 +211,7 @@ def test_what_an_offender_signed_before_the_recorded_transfer_is_settled(world):
     """Links up to a recorded one are known to be recorded, too; later ones need the back end."""
     steps = chain(world, "1111", "2222", "3333", "4444")
     first, second, third = (consumed.owner for consumed, _ in steps)
-    recorded = steps[1][0].identifier, steps[1][1].identifier
+    recorded = steps[1][0].identifier, steps[1][1].name
     check_chain(listing(*recorded, first, second), steps)
     assert outcome_of(lambda: check_chain(listing(None, None, second), steps)) is (
         Outcome.VERIFICATION_REQUIRED

@@ -54,9 +54,9 @@ def test_root_alone_suffices_to_verify(world):
     accusation = verify_evidence(alone, made(world))
     assert (accusation.wallet, accusation.institution) == ("A-7K2Q9D4M", "A")
     assert accusation.offender == world.fingerprint("payer")
-    names = sorted(parse_transfer(world.suite, raw).identifier for raw in pair(world))
+    names = sorted(parse_transfer(world.suite, raw).name for raw in pair(world))
     assert list(accusation.transfers) == names
-    assert accusation.identifier == name_evidence(world.suite, accusation.consumed, names[::-1])
+    assert accusation.name == name_evidence(world.suite, accusation.consumed, names[::-1])
 
 
 def test_order_of_discovery_makes_no_difference(world):
@@ -82,7 +82,7 @@ def test_transfers_of_two_states_are_no_evidence(world):
     elsewhere = signed_by(world, "payer", consumed=bytes(32))
     both = [world.raw("transfer_whole"), elsewhere]
     assert outcome_of(lambda: made(world, both)) is Outcome.NO_CONFLICT
-    raws = sorted(both, key=lambda raw: parse_transfer(world.suite, raw).identifier)
+    raws = sorted(both, key=lambda raw: parse_transfer(world.suite, raw).name)
     shown = changed(world, first=raws[0], second=raws[1])
     assert outcome_of(lambda: verify_evidence(golden_trust(world), shown)) is Outcome.NO_CONFLICT
     renamed = changed(world, consumed=bytes(32))

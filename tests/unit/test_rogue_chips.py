@@ -44,7 +44,7 @@ def payment(world, identifier, payee, nonce):
 def spent_twice(world, first, second):
     """Whether two transfers are different spends of one state by one key."""
     one, other = (parse_transfer(world.suite, raw) for raw in (first, second))
-    return one.value.consumed == other.value.consumed and one.identifier != other.identifier
+    return one.value.consumed == other.value.consumed and one.name != other.name
 
 
 def test_an_honest_chip_pays_a_piece_once(world):
@@ -101,7 +101,7 @@ def test_a_forgetful_chip_forgets_fees_as_well(world):
     grants = Grants(bench)
     inputs, number = bench.load(100), grants.authorise().number
     first, second = (bench.session.pay_fee(grants.fee(number, 60, inputs)) for _ in range(2))
-    names = {parse_transfer(world.suite, raw).identifier for raw in (*first, *second)}
+    names = {parse_transfer(world.suite, raw).name for raw in (*first, *second)}
     assert len(names) == 2
     assert {parse_transfer(world.suite, raw).value.consumed for raw in (*first, *second)} == {
         inputs[0]

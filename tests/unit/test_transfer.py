@@ -95,7 +95,7 @@ def test_every_field_counts_in_the_names(world, field):
     """Transfers that differ in anything have different names and create different states."""
     ours = parse_transfer(world.suite, world.raw("transfer_with_change"))
     other = changed(world, field)
-    assert ours.identifier != other.identifier
+    assert ours.name != other.name
     assert ours.payee_output != other.payee_output
     assert ours.change_output != other.change_output
 
@@ -106,13 +106,13 @@ def test_names_do_not_depend_on_the_signature(world):
     ours = sign_transfer(world.suite, world.keys["payer"], value)
     again = sign_transfer(world.suite, world.keys["payee"], value)
     assert ours.raw != again.raw
-    assert (ours.identifier, ours.payee_output) == (again.identifier, again.payee_output)
+    assert (ours.name, ours.payee_output) == (again.name, again.payee_output)
 
 
 def test_states_of_one_transfer_are_told_apart(world):
     """Transfer, payment and change have three different names; a whole payment has no change."""
     ours = parse_transfer(world.suite, world.raw("transfer_with_change"))
-    assert len({ours.identifier, ours.payee_output, ours.change_output}) == 3
+    assert len({ours.name, ours.payee_output, ours.change_output}) == 3
     whole = parse_transfer(world.suite, world.raw("transfer_whole"))
     assert whole.change_output is None
     assert whole.value.input_minor == whole.value.amount_minor

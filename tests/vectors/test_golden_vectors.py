@@ -109,7 +109,7 @@ def currency_identifier(suite, sample):
     return renewal_of or verification.digest(suite, b"feiqian/identifier/currency\0" + payload)
 
 
-def transfer_identifiers(suite, sample):
+def transfer_names(suite, sample):
     """The names of a transfer and of its outputs, from the bytes."""
     _, payload, _ = take_apart(sample["encoded"])
     prefixes = {
@@ -132,7 +132,7 @@ def test_identifiers_are_the_hashes_described(suite, sample):
     if sample["structure"] == "Currency":
         expected = {"circulation": currency_identifier(suite, sample).hex()}
     if sample["structure"] == "Transfer":
-        expected = transfer_identifiers(suite, sample)
+        expected = transfer_names(suite, sample)
     assert sample["identifiers"] == expected
 
 

@@ -94,7 +94,7 @@ async def verify(output: Output, file: Path, root: Path, suite: str) -> None:
     """Verify the evidence in FILE under the network's root, without a network."""
     accusation = verify_evidence(trust_in(root, suite), _read(file))
     proven = Proven(
-        accusation.identifier.hex(),
+        accusation.name.hex(),
         accusation.wallet,
         accusation.institution,
         accusation.offender.hex(),
@@ -117,7 +117,7 @@ def _transfer(suite: Suite, raw: bytes) -> ShownTransfer:
     transfer = parse_transfer(suite, raw)
     value = transfer.value
     return ShownTransfer(
-        transfer.identifier.hex(),
+        transfer.name.hex(),
         value.payee.hex(),
         value.amount_minor,
         value.change_minor,

@@ -74,7 +74,7 @@ def _keep(tx: Transaction, report: Report, now_ms: int) -> bool:
             " raw, request_raw, reported_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (identifier) DO NOTHING",
             (
-                accusation.identifier,
+                accusation.name,
                 accusation.consumed,
                 report.recorded,
                 accusation.offender,

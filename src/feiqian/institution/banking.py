@@ -78,7 +78,7 @@ async def _redeem(
         raise Refusal(Outcome.WRONG_ADDRESSEE, f"expected transfers to {office.code} itself")
     if any(each.payer.value.subject != wallet.number for each in checked):
         raise Refusal(Outcome.WRONG_OWNER, "expected transfers signed by this wallet's own chip")
-    name = presented.name_payment([each.payment.identifier for each in checked])
+    name = presented.name_payment([each.payment.name for each in checked])
     payment = Payment(name, purpose, wallet.number, nonce)
     to_present = await office.store.write(
         lambda tx: _receive(tx, payment, checked, office.now_ms())

@@ -122,7 +122,7 @@ def _result(office: Office, item: CashItem, decision: Decision) -> CashResult:
     if isinstance(decision, Redemption):
         outcome = Outcome.REPEATED if decision.repeated else Outcome.ACCEPTED
         renewal = decision.renewal(office.suite, office.key, office.code)
-        return CashResult(decision.transfer.identifier, outcome, "", renewal, None)
+        return CashResult(decision.transfer.name, outcome, "", renewal, None)
     first = decision.first if isinstance(decision, record.DoubleSpend) else None
     name, other = _name_of(office, item), first.raw if first else None
     return CashResult(name, decision.outcome, decision.detail[:300], None, other)
@@ -130,7 +130,7 @@ def _result(office: Office, item: CashItem, decision: Decision) -> CashResult:
 
 def _name_of(office: Office, item: CashItem) -> bytes:
     try:
-        return read_item(office.suite, item.item).payment.identifier
+        return read_item(office.suite, item.item).payment.name
     except Refusal:
         return _NO_TRANSFER
 

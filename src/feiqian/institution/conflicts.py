@@ -33,7 +33,7 @@ def keep(
         "INSERT INTO conflicts (transfer, consumed, raw, certificate, presenter, found_at_ms)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (transfer) DO NOTHING",
         (
-            transfer.identifier,
+            transfer.name,
             transfer.value.consumed,
             transfer.raw,
             conflict.certificate,
@@ -44,7 +44,7 @@ def keep(
     if first is None:
         return None
     consumed = transfer.value.consumed
-    name = name_evidence(trust.suite, consumed, (first.name, transfer.identifier))
+    name = name_evidence(trust.suite, consumed, (first.name, transfer.name))
     certificates = (first.certificate, conflict.certificate)
     tx.execute(
         "INSERT INTO evidence (identifier, consumed, recorded, raw, found_at_ms, list_number)"

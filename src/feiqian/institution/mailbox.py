@@ -44,7 +44,7 @@ async def leave(office: Office, raw: bytes) -> bytes:
     values = [each.payment.value for each in checked]
     if {(value.payee, value.nonce) for value in values} != {(values[0].payee, request.nonce)}:
         raise Refusal(Outcome.WRONG_SESSION, "expected transfers of one payee and session")
-    name, payee = checked[0].payment.identifier, values[0].payee
+    name, payee = checked[0].payment.name, values[0].payee
     receipt = await office.store.write(lambda tx: _keep(tx, name, payee, raw, now_ms))
     return encode_message(MailboxAnswer(receipt))
 

@@ -32,7 +32,7 @@ async def pay(office: Office, presenter: Presenter, raw: bytes) -> bytes:
     payee, nonce = payee_and_nonce(checked)
     if nonce != request.nonce:
         raise Refusal(Outcome.WRONG_SESSION, "expected transfers bound to the request's session")
-    name = presented.name_payment([each.payment.identifier for each in checked])
+    name = presented.name_payment([each.payment.name for each in checked])
     to_present = await office.store.write(
         lambda tx: _receive(tx, name, payee, nonce, checked, office.now_ms())
     )
@@ -44,7 +44,7 @@ def check_items(office: Office, items: Sequence[PaymentItem]) -> list[CheckedIte
     """Check every item, and that none comes twice. `Refusal` by name."""
     now_ms = office.now_ms()
     checked = [check_cashable(office.trust, item, now_ms) for item in items]
-    if len({each.payment.identifier for each in checked}) != len(checked):
+    if len({each.payment.name for each in checked}) != len(checked):
         raise Refusal(Outcome.MALFORMED, "expected each transfer once")
     return checked
 

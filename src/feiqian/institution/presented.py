@@ -80,7 +80,7 @@ def new_item(checked: CheckedItem, payee_certificate: bytes | None) -> Item:
     """A checked item as it is first stored: pending."""
     payment = checked.payment
     return Item(
-        transfer=payment.identifier,
+        transfer=payment.name,
         issuer=checked.read.item.issuer,
         cash_item=CashItem(checked.read.item, payee_certificate),
         amount_minor=payment.value.amount_minor,

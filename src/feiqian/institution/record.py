@@ -99,7 +99,7 @@ def redeem(tx: Transaction, checked: CheckedItem, redeemer: str, now_ms: int) ->
     start = _start(tx, checked)
     steps = walk(start.output, checked.read.transfers)
     payer = steps[-1][0].owner
-    before = _redeemed_before(tx, payment.identifier, redeemer)
+    before = _redeemed_before(tx, payment.name, redeemer)
     if before is not None:
         return Redemption(payment, True, start.serial, payer, before)
     for consumed, transfer in steps[:-1]:
@@ -124,7 +124,7 @@ def observe(tx: Transaction, checked: CheckedItem, now_ms: int) -> Observation:
         _spend(tx, start.serial, consumed, transfer, checked, None, now_ms)
         for consumed, transfer in steps
     ]
-    recorded_at_ms = now_ms if fresh[-1] else _recorded_at(tx, payment.identifier)
+    recorded_at_ms = now_ms if fresh[-1] else _recorded_at(tx, payment.name)
     held = look_up(tx, payment.payee_output)
     circulates = held is not None and held.state is State.CIRCULATING
     output = outputs_of(payment, steps[-1][0].owner)[PAYEE_OUTPUT] if circulates else None
@@ -202,7 +202,7 @@ def _spend(
     certificate = checked.certificate_of(consumed.owner)
     changed = tx.execute(
         "UPDATE record SET state = ?, consumed_by = ? WHERE identifier = ? AND state = ?",
-        (State.SPENT, transfer.identifier, consumed.identifier, State.CIRCULATING),
+        (State.SPENT, transfer.name, consumed.identifier, State.CIRCULATING),
     )
     if not changed:
         _check_same_spender(tx, consumed, transfer, certificate)
@@ -210,7 +210,7 @@ def _spend(
     tx.execute(
         "INSERT INTO transfers (transfer, serial, raw, certificate, redeemer, recorded_at_ms)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        (transfer.identifier, serial, transfer.raw, certificate, redeemer, now_ms),
+        (transfer.name, serial, transfer.raw, certificate, redeemer, now_ms),
     )
     payee, *change = outputs_of(transfer, consumed.owner)
     state = State.REDEEMED if redeemer else State.CIRCULATING
@@ -225,7 +225,7 @@ def _check_same_spender(
 ) -> None:
     recorded = look_up(tx, consumed.identifier)
     spender = recorded.consumed_by if recorded else None
-    if spender != transfer.identifier:
+    if spender != transfer.name:
         raise DoubleSpend(transfer, certificate, _first(tx, spender))
 
 
@@ -240,7 +240,7 @@ def _redeem_history(tx: Transaction, checked: CheckedItem, redeemer: str) -> int
         raise DoubleSpend(payment, checked.payer.raw, None)
     rows = tx.query(
         "UPDATE transfers SET redeemer = ? WHERE transfer = ? RETURNING recorded_at_ms",
-        (redeemer, payment.identifier),
+        (redeemer, payment.name),
     )
     return int(rows[0][0])
 

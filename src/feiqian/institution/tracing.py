@@ -100,7 +100,7 @@ def _traced(
 ) -> TracedTransfer:
     value = transfer.value
     return TracedTransfer(
-        transfer=transfer.identifier.hex(),
+        transfer=transfer.name.hex(),
         consumed=value.consumed.hex(),
         payer=parse_certificate(suite, certificate).fingerprint.hex(),
         payee=value.payee.hex(),

@@ -89,7 +89,7 @@ def _check_all(office: Office, items: Sequence[PaymentItem]) -> list[Checked]:
 
 def _check(office: Office, item: PaymentItem, now_ms: int) -> Checked:
     """The item checked, or decided because it can be seen that it is worth nothing."""
-    name = read_item(office.suite, item).payment.identifier
+    name = read_item(office.suite, item).payment.name
     try:
         return check_verifiable(office.trust, item, now_ms)
     except Refusal as refusal:
@@ -143,7 +143,7 @@ def _check_result(office: Office, issuer: str, checked: CheckedItem, result: Ver
         raise Refusal(Outcome.WRONG_SESSION, f"expected the verdict of {issuer}")
     public = office.trust.institution(issuer).value.public_key
     verdict = VERDICT.read(office.suite, result.verdict, public)
-    if verdict.transfer != checked.payment.identifier:
+    if verdict.transfer != checked.payment.name:
         raise Refusal(Outcome.WRONG_SESSION, "expected a verdict on what was asked")
     if result.renewal is not None:
         renewal = parse_currency(office.suite, result.renewal)
@@ -168,7 +168,7 @@ def _decide(
 ) -> Decided:
     if isinstance(checked, Decided):
         return checked
-    name = checked.payment.identifier
+    name = checked.payment.name
     try:
         seen = record.observe(tx, checked, now_ms)
     except record.DoubleSpend as conflict:

@@ -208,7 +208,7 @@ def check_chain(listed: DoubleSpendingList, steps: Sequence[Step]) -> None:
         honoured = listed.honoured(consumed.identifier)
         if honoured is None:
             continue
-        if transfer.identifier[:PREFIX_BYTES] != honoured:
+        if transfer.name[:PREFIX_BYTES] != honoured:
             raise Refusal(Outcome.DOUBLE_SPENT, "what was paid here was paid to another before")
         settled = place
     if steps and steps[-1][0].owner in listed.offenders:

@@ -34,6 +34,6 @@ def output_identifier(suite: Suite, payload: bytes, index: int) -> bytes:
     return suite.digest(_OUTPUT + bytes([index]) + payload)
 
 
-def transfer_identifier(suite: Suite, payload: bytes) -> bytes:
+def transfer_name(suite: Suite, payload: bytes) -> bytes:
     """The name of a transfer (32 bytes), by which it is recorded and asked for."""
     return suite.digest(_TRANSFER + payload)

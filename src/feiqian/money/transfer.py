@@ -22,7 +22,7 @@ from feiqian.money.identifiers import (
     Fingerprint,
     Identifier,
     output_identifier,
-    transfer_identifier,
+    transfer_name,
 )
 from feiqian.timing.moment import Moment
 
@@ -71,8 +71,8 @@ class SignedTransfer:
 
     raw: bytes
     value: Transfer
-    identifier: bytes
-    """The transfer's own name, not a circulation identifier."""
+    name: bytes
+    """The hash of the transfer; not a circulation identifier, which names a state."""
     payee_output: bytes
     change_output: bytes | None
     signed: cose.Sign1
@@ -90,7 +90,7 @@ def parse_transfer(suite: Suite, raw: bytes) -> SignedTransfer:
     return SignedTransfer(
         raw=raw,
         value=value,
-        identifier=transfer_identifier(suite, signed.payload),
+        name=transfer_name(suite, signed.payload),
         payee_output=output_identifier(suite, signed.payload, PAYEE_OUTPUT),
         change_output=change,
         signed=signed,

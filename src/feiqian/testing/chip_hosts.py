@@ -215,7 +215,7 @@ class ChipHost:
     def _keep(self, checked: CheckedItem) -> None:
         payment, item = checked.payment, checked.read.item
         self.put(item, payment.payee_output, payment.value.amount_minor)
-        self.unverified[payment.identifier] = item
+        self.unverified[payment.name] = item
 
     def put(self, item: PaymentItem, identifier: bytes, amount_minor: int) -> None:
         """Keep the chain of a piece."""

@@ -46,7 +46,7 @@ class Promises:
         for code in CODES:
             for identifier, raw in self._rows(code, "SELECT identifier, raw FROM evidence"):
                 accusation = verify_evidence(alone, raw)
-                assert accusation.identifier == identifier
+                assert accusation.name == identifier
                 assert accusation.offender in {rogue.fingerprint for rogue in self.world.rogues}
                 found.add(identifier)
         decided = self._decided()
@@ -150,7 +150,7 @@ class Promises:
         read = read_item(self.world.network.suite, item)
         assert read.piece is not None
         return [
-            (consumed.owner, consumed.identifier, transfer.identifier)
+            (consumed.owner, consumed.identifier, transfer.name)
             for consumed, transfer in walk(issued_output(read.piece.currency), read.transfers)
         ]
 

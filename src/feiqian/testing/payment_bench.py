@@ -195,7 +195,7 @@ class PaymentBench:
             payee=self.payee.fingerprint,
             amount_minor=AMOUNT_MINOR,
             transfers=tuple(
-                each.identifier for each in paying_transfers(self.world.suite, self.request())
+                each.name for each in paying_transfers(self.world.suite, self.request())
             ),
             confirmed_at_ms=NOW_MS,
         )
@@ -208,9 +208,7 @@ class PaymentBench:
 
     def receipt(self, by: Party | None = None, **changed: object) -> bytes:
         """The word of the payee's chip (or of another)."""
-        names = tuple(
-            each.identifier for each in paying_transfers(self.world.suite, self.request())
-        )
+        names = tuple(each.name for each in paying_transfers(self.world.suite, self.request()))
         receipt = replace(Receipt(VERSION, NONCE, AMOUNT_MINOR, names), **changed)
         return RECEIPT.sign(self.world.suite, (by or self.payee).key, receipt)
 
@@ -224,9 +222,7 @@ class PaymentBench:
         self, outcome: Outcome = Outcome.ACCEPTED, by: str = "A", **changed: object
     ) -> bytes:
         """The back end's answer: the issuer's verdict (or another's) on the request."""
-        verdict = Verdict(
-            VERSION, by, self.transfer().identifier, outcome, "as decided", None, NOW_MS
-        )
+        verdict = Verdict(VERSION, by, self.transfer().name, outcome, "as decided", None, NOW_MS)
         raw = VERDICT.sign(
             self.world.suite, self.world.institutions[by].key, replace(verdict, **changed)
         )

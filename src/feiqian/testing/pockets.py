@@ -206,7 +206,7 @@ class Pocket(ChipHost):
         if result.verdict is None:
             return None, Refusal(Outcome.UNAVAILABLE, "expected the issuer's verdict")
         payment = parse_transfer(self.trust.suite, item.transfers[-1])
-        self.unverified.pop(payment.identifier, None)
+        self.unverified.pop(payment.name, None)
         public = self.trust.institution(item.issuer).value.public_key
         verdict = VERDICT.read(self.trust.suite, result.verdict, public)
         if verdict.outcome in SUCCESSES:
@@ -215,7 +215,7 @@ class Pocket(ChipHost):
             return None, None
         refusal = Refusal(verdict.outcome, verdict.detail)
         self.mark_void(payment, refusal)
-        found = Found(payment.identifier, verdict.outcome, verdict.decided_by, verdict.evidence)
+        found = Found(payment.name, verdict.outcome, verdict.decided_by, verdict.evidence)
         self.found.append(found)
         return found, refusal
 

@@ -220,13 +220,13 @@ class Population:
             lambda tx: tx.query("SELECT consumed_by FROM record WHERE identifier = ?", (consumed,))
         )
         return next(
-            (each for each in spends if rows and each.transfer.identifier == rows[0][0]), spends[0]
+            (each for each in spends if rows and each.transfer.name == rows[0][0]), spends[0]
         )
 
     def _fate(
         self, consumed: bytes, spend: _Spend, honoured: _Spend, found_at_ms: dict[bytes, int]
     ) -> DoubleSpend:
-        names = (spend.transfer.identifier, honoured.transfer.identifier)
+        names = (spend.transfer.name, honoured.transfer.name)
         at_ms = found_at_ms.get(name_evidence(self.network.suite, consumed, names))
         amount_minor = spend.transfer.value.amount_minor
         if at_ms is None:

@@ -97,7 +97,7 @@ class Fees:
         transfers: Sequence[SignedTransfer] = ()
         if request is not None:
             transfers = paying_transfers(suite, read_request(request))
-        return _read(best, own, tuple(transfer.identifier for transfer in transfers))
+        return _read(best, own, tuple(transfer.name for transfer in transfers))
 
     async def settle(self) -> None:
         """Go on with everything of any order that is still open; what stays open is tried later."""

@@ -78,7 +78,7 @@ class Reconciliation:
                     receipts.append(receipt)
                 elif finish is not None and not _waits(finish):
                     transfer = paying_transfers(self.holder.around.trust.suite, request)[0]
-                    refused.append(transfer.identifier)
+                    refused.append(transfer.name)
             if not receipts and not refused:
                 break
             answered = MailboxBody(VERSION, tuple(receipts), tuple(refused))

@@ -181,7 +181,7 @@ class Synchronisation:
 
     async def _ask_standings(self, transfers: list[SignedTransfer]) -> None:
         holder, around = self._holder, self._holder.around
-        body = TransfersBody(VERSION, tuple(transfer.identifier for transfer in transfers))
+        body = TransfersBody(VERSION, tuple(transfer.name for transfer in transfers))
         try:
             result = await holder.look_up(Action.TRANSFERS, body, TransfersResult)
         except Refusal as refusal:

@@ -48,7 +48,7 @@ class Evidence(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
 class Accusation:
     """What verified evidence says."""
 
-    identifier: bytes
+    name: bytes
     """The evidence's own name: the same for the same two transfers."""
     consumed: bytes
     transfers: tuple[bytes, bytes]
@@ -102,7 +102,7 @@ def verify_evidence(trust: TrustStore, raw: bytes) -> Accusation:
     _check_conflict(transfers)
     if transfers[0].value.consumed != evidence.consumed:
         raise Refusal(Outcome.NO_CONFLICT, "expected transfers of the state that is named")
-    names = transfers[0].identifier, transfers[1].identifier
+    names = transfers[0].name, transfers[1].name
     if names[0] > names[1]:
         raise Refusal(Outcome.NOT_CANONICAL, "expected the transfers in the order of their names")
     for transfer in transfers:
@@ -134,9 +134,9 @@ def _check_conflict(transfers: Sequence[SignedTransfer]) -> None:
     first, second = transfers
     if first.value.consumed != second.value.consumed:
         raise Refusal(Outcome.NO_CONFLICT, "expected two transfers of one state")
-    if first.identifier == second.identifier:
+    if first.name == second.name:
         raise Refusal(Outcome.NO_CONFLICT, "the same transfer twice is a repeat, no double spend")
 
 
 def _name_of(transfer: SignedTransfer) -> bytes:
-    return transfer.identifier
+    return transfer.name

@@ -77,7 +77,7 @@ def accept(card: Card, command: Accept) -> Step:
         verify_transfer(card.suite, payer.value.public_key, transfer)
     opened = OFFER.read(card.suite, command.offer, state.public_key)
     _check_session(card, opened, transfers)
-    names = card.suite.digest(b"".join(one.identifier for one in transfers))
+    names = card.suite.digest(b"".join(one.name for one in transfers))
     for earlier in state.accepted:
         if (earlier.nonce, earlier.transfers) == (opened.nonce, names):
             return state, _answer(state, earlier.receipt, repeated=True)
@@ -132,7 +132,7 @@ def _take_in(card: Card, opened: Offer, transfers: tuple[SignedTransfer, ...]) -
 
 
 def _receipt(opened: Offer, transfers: tuple[SignedTransfer, ...]) -> Receipt:
-    names = tuple(one.identifier for one in transfers)
+    names = tuple(one.name for one in transfers)
     return Receipt(VERSION, opened.nonce, _total_minor(transfers), names)
 
 

@@ -155,7 +155,7 @@ def check_confirmation(
         agreement.payee.fingerprint,
     ):
         raise Refusal(Outcome.WRONG_ADDRESSEE, "expected a confirmation for the payee")
-    names = tuple(transfer.identifier for transfer in transfers)
+    names = tuple(transfer.name for transfer in transfers)
     if confirmation.nonce != agreement.nonce or confirmation.transfers != names:
         raise Refusal(Outcome.WRONG_SESSION, "expected a confirmation of this payment's transfers")
     if confirmation.amount_minor != agreement.amount_minor:
@@ -171,7 +171,7 @@ def check_receipt(
     Raises `Refusal`: malformed and its kin, bad_signature, wrong_session, amount_mismatch.
     """
     receipt = RECEIPT.read(suite, raw, agreement.payee.value.public_key)
-    names = tuple(transfer.identifier for transfer in transfers)
+    names = tuple(transfer.name for transfer in transfers)
     if (receipt.nonce, receipt.transfers) != (agreement.nonce, names):
         raise Refusal(Outcome.WRONG_SESSION, "expected a receipt for this payment's transfers")
     if receipt.amount_minor != agreement.amount_minor:

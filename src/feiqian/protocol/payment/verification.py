@@ -125,7 +125,7 @@ class Verifier:
         claimed = VERDICT.peek(self.trust.suite, result.verdict).decided_by
         public = self.trust.institution(claimed).value.public_key
         verdict = VERDICT.read(self.trust.suite, result.verdict, public)
-        if verdict.transfer != item.payment.identifier:
+        if verdict.transfer != item.payment.name:
             raise Refusal(Outcome.WRONG_SESSION, "expected a verdict on what was asked")
         if verdict.outcome in SUCCESSES and verdict.decided_by != item.item.issuer:
             raise Refusal(Outcome.BAD_SIGNATURE, "expected the issuer's own word")

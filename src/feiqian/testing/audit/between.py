@@ -85,7 +85,7 @@ class BetweenAudit:
 
     def check_redeemed(self, issuer: str, link: Link) -> None:
         """One redemption: its redeemer had presented it, for the payee that it pays."""
-        name, value = link.transfer.identifier, link.transfer.value
+        name, value = link.transfer.name, link.transfer.value
         redeemer = link.redeemer or ""
         views = self._institutions.get(redeemer)
         row, early = views.find(_PRESENTED, (name,)) if views else (None, False)

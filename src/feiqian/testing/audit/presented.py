@@ -84,7 +84,7 @@ class PresentedAudit:
             self._code,
             name,
             (name.hex(), issuer, amount_minor),
-            (transfer.identifier.hex(), item.issuer, transfer.value.amount_minor),
+            (transfer.name.hex(), item.issuer, transfer.value.amount_minor),
         )
 
     def _check_answered(self, items: Sequence[Row], successes: set[tuple[str, bytes]]) -> None:

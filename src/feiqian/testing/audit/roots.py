@@ -117,9 +117,7 @@ class RootAudit:
         except Refusal as refusal:
             self._findings.refused(Check.TRANSFER, self._code, name, refusal)
             return None
-        self._findings.equal(
-            Check.TRANSFER, self._code, name, name.hex(), transfer.identifier.hex()
-        )
+        self._findings.equal(Check.TRANSFER, self._code, name, name.hex(), transfer.name.hex())
         return Link(transfer, chip.fingerprint, chip.value.subject, redeemer)
 
     def _tree(self, root: SignedCurrency | None, links: Sequence[Link]) -> dict[bytes, Fate]:
@@ -148,7 +146,7 @@ class RootAudit:
         for link in found if redeemed else found[1:]:
             self._lost(link, "a state that is neither redeemed nor consumed by another")
         for link in found[:1]:
-            name = link.transfer.identifier
+            name = link.transfer.name
             self._findings.expect(
                 link.signer == output.owner, Check.TRANSFER_OWNER, self._code, name, "the owner"
             )
@@ -166,12 +164,12 @@ class RootAudit:
             not (link.redeemer is not None if by_chip else paid_on),
             Check.TRANSFER_ACCEPTOR,
             self._code,
-            link.transfer.identifier,
+            link.transfer.name,
             f"the payee's {'chip' if by_chip else 'manager'} alone to take it in",
         )
 
     def _lost(self, link: Link, expected: str) -> None:
-        name = link.transfer.identifier
+        name = link.transfer.name
         self._findings.expect(False, Check.TRANSFER_INPUT, self._code, name, expected)
 
     def _compare(self, fates: dict[bytes, Fate], record: Sequence[Row]) -> None:
@@ -197,7 +195,7 @@ def read_value(trust: TrustStore, raw: bytes) -> Currency | None:
 
 def _fate(output: Output, redeemed: bool, link: Link | None) -> Fate:
     if link is not None:
-        return Fate(output.amount_minor, output.owner, SPENT, link.transfer.identifier)
+        return Fate(output.amount_minor, output.owner, SPENT, link.transfer.name)
     return Fate(output.amount_minor, output.owner, REDEEMED if redeemed else CIRCULATING, None)
 
 

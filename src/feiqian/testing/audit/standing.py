@@ -121,7 +121,7 @@ class StandingAudit:
             self._findings.refused(Check.CONFLICT, self._code, name, refusal)
             return
         self._findings.expect(
-            (transfer.identifier, transfer.value.consumed) == (name, consumed)
+            (transfer.name, transfer.value.consumed) == (name, consumed)
             and _is_taken(self._snapshot, consumed, name),
             Check.CONFLICT,
             self._code,

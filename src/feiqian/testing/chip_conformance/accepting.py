@@ -65,7 +65,7 @@ class Accepting(Chapter):
         transfers = [bench.transfer(amount, offer.nonce) for amount in (50, 20)]
         answer = bench.session.accept(bench.acceptance(*transfers))
         suite = bench.world.suite
-        names = tuple(parse_transfer(suite, raw).identifier for raw in transfers)
+        names = tuple(parse_transfer(suite, raw).name for raw in transfers)
         receipt = RECEIPT.read(suite, answer.receipt, bench.status.public_key)
         assert receipt == Receipt(VERSION, offer.nonce, 70, names)
 
