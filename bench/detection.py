@@ -10,7 +10,7 @@ from dataclasses import asdict
 import structlog
 
 from feiqian.outcomes import Outcome
-from feiqian.testing.population import DoubleSpend, Fate, Parameters, Population
+from feiqian.testing.population import Parameters, Population, SpendFate, TriedDoubleSpend
 
 HOUR_MS = 3_600_000
 USUAL = Parameters(rogue_percent=5, days=10)
@@ -47,37 +47,37 @@ def _row(name: str, parameters: Parameters) -> dict[str, object]:
     }
 
 
-async def _live(parameters: Parameters) -> tuple[Population, list[DoubleSpend]]:
+async def _live(parameters: Parameters) -> tuple[Population, list[TriedDoubleSpend]]:
     population = await Population.create(parameters)
     return population, await population.live()
 
 
-def _fates(spends: list[DoubleSpend]) -> dict[str, object]:
+def _fates(spends: list[TriedDoubleSpend]) -> dict[str, object]:
     fates = Counter(each.fate for each in spends)
     delays_h = sorted(each.delay_ms // HOUR_MS for each in spends if each.delay_ms is not None)
-    at_end = sum(each.fate is Fate.FOUND and not each.found_in_time for each in spends)
+    at_end = sum(each.fate is SpendFate.FOUND and not each.found_in_time for each in spends)
     return {
         "double_spends": len(spends),
-        "refused_at_once": fates[Fate.REFUSED],
-        "found_later": fates[Fate.FOUND] - at_end,
+        "refused_at_once": fates[SpendFate.REFUSED],
+        "found_later": fates[SpendFate.FOUND] - at_end,
         "found_at_the_end": at_end,
-        "never_found": fates[Fate.NEVER],
+        "never_found": fates[SpendFate.NEVER],
         "delay_median_h": statistics.median_low(delays_h) if delays_h else None,
         "delay_most_h": delays_h[-1] if delays_h else None,
         "delays_h": delays_h,
     }
 
 
-def _losses(spends: list[DoubleSpend], rogues: int) -> dict[str, object]:
+def _losses(spends: list[TriedDoubleSpend], rogues: int) -> dict[str, object]:
     lost_minor = Counter[str]()
     for each in spends:
-        if each.fate is not Fate.REFUSED:
+        if each.fate is not SpendFate.REFUSED:
             lost_minor[each.rogue] += each.amount_minor
     return {
         "lost_per_rogue_minor": sum(lost_minor.values()) // max(1, rogues),
         "lost_most_minor": max(lost_minor.values(), default=0),
         "taken_most_times": max(
-            Counter(each.rogue for each in spends if each.fate is not Fate.REFUSED).values(),
+            Counter(each.rogue for each in spends if each.fate is not SpendFate.REFUSED).values(),
             default=0,
         ),
     }

@@ -33,7 +33,7 @@ from feiqian.wire.key_information import KEY_INFORMATION, KeyInformation
 from feiqian.wire.satellite import (
     Broadcast,
     Header,
-    Kind,
+    MessageKind,
     SatelliteAnswer,
     broadcast_message,
     seal_message,
@@ -65,7 +65,7 @@ def report() -> bytes:
         VERSION, NUMBER, 4_321, 123_456, 54_321, 12_345, bytes(6), 5_000, NOW_S, 30, 250, NUMBER, 0
     )
     signed = KEY_INFORMATION.sign(SUITE, CHIP, information)
-    return seal_message(KEYS.up, Header(Kind.REPORT, 42, 7), shorten(SUITE, signed))
+    return seal_message(KEYS.up, Header(MessageKind.REPORT, 42, 7), shorten(SUITE, signed))
 
 
 def answer() -> bytes:
@@ -73,7 +73,7 @@ def answer() -> bytes:
     statement = Synchronisation(VERSION, WALLET, Moment(NOW_MS, 500), 251)
     signed = SYNCHRONISATION.sign(SUITE, WORLD.institutions["A"].key, statement)
     body = SatelliteAnswer(VERSION, 7, (), shorten(SUITE, signed), ())
-    return seal_message(KEYS.down, Header(Kind.ANSWER, 42, 9), encode(body))
+    return seal_message(KEYS.down, Header(MessageKind.ANSWER, 42, 9), encode(body))
 
 
 def receipts() -> bytes:
@@ -81,13 +81,13 @@ def receipts() -> bytes:
     receipt = ControlReceipt(VERSION, NUMBER, Outcome.ACCEPTED, 4_321, True)
     signed = CONTROL_RECEIPT.sign(SUITE, CHIP, receipt)
     news = OrderNews(VERSION, (shorten(SUITE, signed),))
-    return seal_message(KEYS.up, Header(Kind.RECEIPTS, 42, 8), encode(news))
+    return seal_message(KEYS.up, Header(MessageKind.RECEIPTS, 42, 8), encode(news))
 
 
 def order_to_one(kind: OrderKind) -> bytes:
     """An order for one wallet, sealed."""
     body = encode(OpenOrders(VERSION, (_order(kind, wallet_scope(WALLET)),)))
-    return seal_message(KEYS.down, Header(Kind.ORDERS, 42, 10), body)
+    return seal_message(KEYS.down, Header(MessageKind.ORDERS, 42, 10), body)
 
 
 def order_to_all(kind: OrderKind) -> bytes:

@@ -17,8 +17,8 @@ from bench.satellite_messages import (
     receipts,
     report,
 )
-from feiqian.protocol.carriage.inbox import Arrived, Inbox
-from feiqian.protocol.carriage.outbox import Effort, Outbox, Posting
+from feiqian.protocol.carriage.inbox import Arrived, ParcelInbox
+from feiqian.protocol.carriage.outbox import Effort, Outbox, Sending
 from feiqian.wire.control import OrderKind
 from feiqian.wire.short_messages import CHANNEL_CLASSES, ChannelClass, ShortMessage
 
@@ -86,7 +86,7 @@ def _deliver(
     """When the parcel was whole; None when its sender gave up before."""
     chance = random.Random(seed)
     outbox = Outbox(channel)
-    outbox.post(Posting(content, "to", effort, expires_ms=30 * DAY_MS))
+    outbox.post(Sending(content, "to", effort, expires_ms=30 * DAY_MS))
     flying: list[tuple[int, bytes]] = []
     while (now_ms := outbox.due_ms()) is not None and len(flying) < _enough(channel, content):
         message = outbox.next(now_ms)
@@ -95,7 +95,7 @@ def _deliver(
         outbox.sent(message, now_ms)
         if chance.random() >= loss:
             flying.append((now_ms + chance.randint(*DELAY_MS), message.content))
-    inbox = Inbox()
+    inbox = ParcelInbox()
     for arrives_ms, frame in sorted(flying):
         if isinstance(inbox.take(ShortMessage("from", frame), arrives_ms), Arrived):
             return arrives_ms

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from feiqian.crypto import cbor
-from feiqian.crypto.certificates import CERTIFICATE, PLATFORM, Certificate, Role
+from feiqian.crypto.certificates import CERTIFICATE, PLATFORM, Certificate, KeyRole
 from feiqian.crypto.compact import shorten
 from feiqian.crypto.signed import SignedKind
 from feiqian.crypto.suites import PrivateKey, Suite
@@ -44,7 +44,7 @@ from feiqian.wire import (
 from feiqian.wire import double_spending as listing
 from feiqian.wire.envelope import encode_message
 from feiqian.wire.request_envelope import Action
-from feiqian.wire.satellite import Header, Kind
+from feiqian.wire.satellite import Header, MessageKind
 from tools.chip_samples import add_chip_samples
 from tools.service_samples import add_service_samples
 
@@ -147,11 +147,11 @@ def _identifiers(suite: Suite, kind: SignedKind[Any], raw: bytes) -> dict[str, b
 
 def _trust(to: Samples) -> None:
     certified = (
-        ("root_certificate", "platform", "platform", Role.PLATFORM, PLATFORM, PLATFORM, 0),
-        ("certificate_a", "platform", "institution_a", Role.INSTITUTION, "A", PLATFORM, 0),
-        ("certificate_b", "platform", "institution_b", Role.INSTITUTION, "B", PLATFORM, 0),
-        ("payer_certificate", "institution_a", "payer", Role.CHIP, "A-7K2Q9D4M", "A", 2),
-        ("payee_certificate", "institution_b", "payee", Role.CHIP, "B-3F8T1X6P", "B", 3),
+        ("root_certificate", "platform", "platform", KeyRole.PLATFORM, PLATFORM, PLATFORM, 0),
+        ("certificate_a", "platform", "institution_a", KeyRole.INSTITUTION, "A", PLATFORM, 0),
+        ("certificate_b", "platform", "institution_b", KeyRole.INSTITUTION, "B", PLATFORM, 0),
+        ("payer_certificate", "institution_a", "payer", KeyRole.CHIP, "A-7K2Q9D4M", "A", 2),
+        ("payee_certificate", "institution_b", "payee", KeyRole.CHIP, "B-3F8T1X6P", "B", 3),
     )
     for name, signer, holder, role, subject, issuer, tier in certified:
         public = to.keys[holder].public
@@ -265,8 +265,8 @@ def _offline_payment(to: Samples) -> None:
 
 def _relay(to: Samples) -> None:
     """A neighbour carries a sealed report; nothing has come down yet, then an answer has."""
-    up = Header(Kind.REPORT, 7, 1).encode() + bytes(120)
-    down = Header(Kind.ANSWER, 7, 1).encode() + bytes(96)
+    up = Header(MessageKind.REPORT, 7, 1).encode() + bytes(120)
+    down = Header(MessageKind.ANSWER, 7, 1).encode() + bytes(96)
     to.message("relay_question", relay.RelayQuestion(7, (up,)))
     to.message("relay_answer", relay.RelayAnswer(Outcome.ACCEPTED, (down,)))
 

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import ShortMessages
-from feiqian.protocol.carriage.inbox import Arrived, Inbox, ParcelKey
-from feiqian.protocol.carriage.outbox import Effort, Outbox, Outgoing, Posting, Urgency
+from feiqian.protocol.carriage.inbox import Arrived, ParcelInbox, ParcelKey
+from feiqian.protocol.carriage.outbox import Effort, Outbox, Outgoing, Sending, Urgency
 from feiqian.wire.short_messages import MustWait, ShortMessage
 
 MAX_ARRIVED = 256
@@ -31,7 +31,7 @@ class Carrier:
     def __init__(self, module: ShortMessages) -> None:
         self._module = module
         self._outbox = Outbox(module.channel)
-        self._inbox = Inbox()
+        self._inbox = ParcelInbox()
         self._arrived: asyncio.Queue[Arrived] = asyncio.Queue(MAX_ARRIVED)
         self._posted = asyncio.Event()
         self._answers: OrderedDict[ParcelKey, int] = OrderedDict()
@@ -113,7 +113,7 @@ class Carrier:
         self, content: bytes, to: str, effort: Effort, lifetime_ms: int, urgency: Urgency
     ) -> int:
         expires_ms = _reading_ms() + lifetime_ms
-        number = self._outbox.post(Posting(content, to, effort, expires_ms, urgency))
+        number = self._outbox.post(Sending(content, to, effort, expires_ms, urgency))
         self._posted.set()
         return number
 

@@ -64,7 +64,7 @@ class Chip(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SessionPorts:
     """The ports that a session runs through."""
 
     chip: Chip
@@ -84,7 +84,7 @@ class Surroundings:
 class Driver:
     """Runs one machine once."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: SessionPorts) -> None:
         self._ports = surroundings
         self._facts: deque[Fact] = deque([Started()])
         self._deadline: float | None = None

@@ -16,7 +16,7 @@ from feiqian.adapters.qr_frames import PAYEE, PAYER
 from feiqian.adapters.tcp import TcpLink, TcpListener
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link
-from feiqian.testing.ble_air import Air
+from feiqian.testing.ble_air import BleAir
 from feiqian.testing.link_conformance import DAMAGED_SIZES, Damage, LinkConformance
 from feiqian.testing.links import Faults, MemoryLink, linked_pair
 from feiqian.testing.nfc_field import Field, Interference
@@ -132,7 +132,7 @@ class TestBleLink(LinkConformance):
     DAMAGES = TEARS
 
     async def connect(self) -> tuple[Link, Link]:
-        self.air = Air()
+        self.air = BleAir()
         self.payees_radio, payers_radio = await self.air.radio(1), await self.air.radio(2)
         listening = await BlePayee.listen(self.payees_radio)
         payer = await find_payee(payers_radio)

@@ -26,7 +26,7 @@ from feiqian.testing.receiver_feed import HOST, SOMEWHERE
 from feiqian.testing.virtual_time import pass_time
 from feiqian.wire.rdss.bds2 import Bds2
 from feiqian.wire.rdss.bds3 import Bds3
-from feiqian.wire.rdss.module import Identity
+from feiqian.wire.rdss.module import ModuleIdentity
 from feiqian.wire.rdss.sentences import MAX_SENTENCE_BYTES
 from feiqian.wire.short_messages import MustWait, ShortMessage
 
@@ -37,7 +37,10 @@ PATIENCE_S = 60
 @asynccontextmanager
 async def running_simulator(dialect, tick_ms=200):
     """A station and a wallet under a sky that loses nothing."""
-    identities = [Identity(STATION, "9000001", 1, 3, 1), Identity(WALLET, "9000001", 1, 3)]
+    identities = [
+        ModuleIdentity(STATION, "9000001", 1, 3, 1),
+        ModuleIdentity(WALLET, "9000001", 1, 3),
+    ]
     constellation = Constellation(
         tuple(Subscription(each, dialect.channel.max_bytes) for each in identities),
         Conditions(delay_min_ms=0, delay_max_ms=10),

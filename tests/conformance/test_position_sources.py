@@ -10,7 +10,7 @@ import pytest
 from feiqian.adapters.cam_positions import CamPositions
 from feiqian.adapters.clockwork import repeat
 from feiqian.adapters.position_addresses import open_positions
-from feiqian.adapters.route_positions import RoutePositions, Stop
+from feiqian.adapters.route_positions import RoutePositions, RouteStop
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import PositionSource
 from feiqian.testing.cam_messages import cam_of
@@ -22,11 +22,11 @@ from feiqian.testing.position_conformance import (
     PositionSourceConformance,
 )
 from feiqian.testing.receiver_feed import ReceiverFeed
-from feiqian.timing.fixes import Place
+from feiqian.timing.fixes import FixedPlace
 from feiqian.timing.moment import Moment
 from feiqian.wire.positions import Position, PositionSourceKind
 
-PLACE = Place(LATITUDE_E7, LONGITUDE_E7, 5_000)
+PLACE = FixedPlace(LATITUDE_E7, LONGITUDE_E7, 5_000)
 STATION, OTHER_STATION = 4_711, 4_712
 
 
@@ -165,9 +165,9 @@ class RunningTime:
 
 FAR_E7 = LATITUDE_E7 + 10_000
 ROUTE = (
-    Stop(LATITUDE_E7, LONGITUDE_E7, stand_ms=20_000, tunnel=True),
-    Stop(FAR_E7, LONGITUDE_E7),
-    Stop(LATITUDE_E7, LONGITUDE_E7),
+    RouteStop(LATITUDE_E7, LONGITUDE_E7, stand_ms=20_000, tunnel=True),
+    RouteStop(FAR_E7, LONGITUDE_E7),
+    RouteStop(LATITUDE_E7, LONGITUDE_E7),
 )
 """Stand, then a tunnel of 111 m at 10 m/s, and back in the open."""
 

@@ -15,10 +15,10 @@ from feiqian.satellite.simulator import Simulator
 from feiqian.satellite.terminal import Receiver, Terminal
 from feiqian.testing.loop_clock import LoopClock
 from feiqian.testing.short_message_conformance import Pair, ShortMessageConformance
-from feiqian.testing.short_messages import Air, Mailboxes, MailboxTerminal
+from feiqian.testing.short_messages import Mailboxes, MailboxTerminal, SharedAir
 from feiqian.wire.rdss.bds2 import Bds2
 from feiqian.wire.rdss.bds3 import Bds3
-from feiqian.wire.rdss.module import Dialect, Identity
+from feiqian.wire.rdss.module import Dialect, ModuleIdentity
 from feiqian.wire.short_messages import RDSS2, RDSS3_GLOBAL, RDSS3_REGIONAL
 
 NEAR, FAR = "242286", "15240507"
@@ -32,7 +32,7 @@ class TestAir(ShortMessageConformance):
     VIRTUAL_TIME = True
 
     async def connect(self):
-        air = Air(RDSS3_GLOBAL)
+        air = SharedAir(RDSS3_GLOBAL)
         return Pair(air.join("a"), "a", air.join("b"), "b")
 
 
@@ -50,7 +50,7 @@ class TestMailboxes(ShortMessageConformance):
 def _simulator(dialect, seed=1):
     conditions = Conditions(delay_min_ms=0, delay_max_ms=20)
     subscriptions = tuple(
-        Subscription(Identity(address, "9000001", PERIOD_S, 3), dialect.channel.max_bytes)
+        Subscription(ModuleIdentity(address, "9000001", PERIOD_S, 3), dialect.channel.max_bytes)
         for address in (NEAR, FAR)
     )
     constellation = Constellation(subscriptions, conditions, random.Random(seed).random)

@@ -13,10 +13,10 @@ from feiqian.protocol.carriage.inbox import (
     MAX_SENDERS,
     MEMORY_MS,
     Arrived,
-    Inbox,
+    ParcelInbox,
     StillSent,
 )
-from feiqian.protocol.carriage.outbox import Effort, Outbox, Posting
+from feiqian.protocol.carriage.outbox import Effort, Outbox, Sending
 from feiqian.wire.short_messages import (
     CHANNEL_CLASSES,
     RDSS2,
@@ -33,7 +33,7 @@ DAY_MS = 86_400_000
 def _frames(content, channel, count):
     """The first `count` messages that an outbox makes of `content`."""
     outbox = Outbox(channel)
-    outbox.post(Posting(content, "to", Effort.UNTIL_SETTLED, expires_ms=100 * DAY_MS))
+    outbox.post(Sending(content, "to", Effort.UNTIL_SETTLED, expires_ms=100 * DAY_MS))
     frames: list[bytes] = []
     while len(frames) < count:
         now_ms = outbox.due_ms()
@@ -74,7 +74,7 @@ def test_every_parcel_arrives_exactly_once(channel, lengths, loss, seed):
             copies = 0 if chance.random() < loss else chance.choice([1, 1, 2])
             flying += [ShortMessage(sender, frame)] * copies
     chance.shuffle(flying)
-    inbox = Inbox()
+    inbox = ParcelInbox()
     results = [inbox.take(message, 0) for message in flying]
     arrived = [each for each in results if isinstance(each, Arrived)]
     assert {each.parcel.sender: each.content for each in arrived} == contents
@@ -90,7 +90,7 @@ def test_any_symbols_slightly_more_than_the_content_suffice(length, seed):
     content = chance.randbytes(length)
     frames = _frames(content, RDSS3_GLOBAL, 3 * RDSS3_GLOBAL.messages_for(length) + 8)
     chance.shuffle(frames)
-    taken = _taken(Inbox(), "a", frames)
+    taken = _taken(ParcelInbox(), "a", frames)
     used = [isinstance(each, Arrived) for each in taken].index(True) + 1
     assert used <= RDSS3_GLOBAL.messages_for(length) + 4
 
@@ -106,7 +106,9 @@ def test_a_wrong_symbol_does_not_spoil_a_parcel_for_ever(length, seed, in_place)
     place = chance.randrange(RDSS2.messages_for(length))
     wrong = _altered(frames[place], chance.randbytes(RDSS2.symbol_bytes))
     frames[place : place + in_place] = [wrong]
-    delivered = [each.content for each in _taken(Inbox(), "a", frames) if isinstance(each, Arrived)]
+    delivered = [
+        each.content for each in _taken(ParcelInbox(), "a", frames) if isinstance(each, Arrived)
+    ]
     assert delivered == [content]
 
 
@@ -114,7 +116,7 @@ def test_another_senders_symbols_change_nothing():
     """A stranger who sends symbols under the same name has them gathered for himself alone."""
     content = bytes(range(250))
     frames = _frames(content, RDSS2, 4)
-    inbox = Inbox()
+    inbox = ParcelInbox()
     _taken(inbox, "rogue", [_altered(frame, bytes(RDSS2.symbol_bytes)) for frame in frames])
     arrived = [each for each in _taken(inbox, "honest", frames) if isinstance(each, Arrived)]
     assert [(each.parcel.sender, each.content) for each in arrived] == [("honest", content)]
@@ -123,7 +125,7 @@ def test_another_senders_symbols_change_nothing():
 def test_what_is_still_sent_is_told_and_not_delivered_again():
     """Frames of a delivered parcel say that its sender still asks, whole messages and symbols alike."""
     for content in (b"short", bytes(300)):
-        inbox = Inbox()
+        inbox = ParcelInbox()
         frames = _frames(content, RDSS2, 8)
         kinds = [type(each) for each in _taken(inbox, "a", frames) if each is not None]
         assert kinds[0] is Arrived
@@ -132,7 +134,7 @@ def test_what_is_still_sent_is_told_and_not_delivered_again():
 
 def test_what_is_kept_is_bounded():
     """However many senders begin however many parcels, what is gathered stays within its limits."""
-    inbox = Inbox()
+    inbox = ParcelInbox()
     symbol = _frames(bytes(300), RDSS2, 1)[0]
     chance = random.Random(1)
     for number in range(MAX_SENDERS + 100):
@@ -149,7 +151,7 @@ def test_what_is_kept_is_bounded():
 
 def test_a_flood_leaves_those_who_sent_little_their_place():
     """When too much is gathered, it is the one with the most that loses his oldest."""
-    inbox = Inbox()
+    inbox = ParcelInbox()
     first, second = _frames(bytes(100), RDSS2, 2)
     inbox.take(ShortMessage("honest", first), 0)
     chance = random.Random(2)
@@ -162,7 +164,7 @@ def test_a_flood_leaves_those_who_sent_little_their_place():
 
 def test_what_gets_no_more_symbols_is_forgotten():
     """A parcel that nothing came for in a day is dropped, and begins anew when it is sent again."""
-    inbox = Inbox()
+    inbox = ParcelInbox()
     frames = _frames(bytes(100), RDSS2, 4)
     inbox.take(ShortMessage("a", frames[0]), 0)
     assert inbox.gathered == 1
@@ -177,7 +179,7 @@ def test_what_gets_no_more_symbols_is_forgotten():
 @given(st.binary(max_size=100))
 def test_noise_is_refused_or_gathered(noise):
     """Whatever bytes come as a message, they are a frame or malformed, and nothing breaks."""
-    inbox = Inbox()
+    inbox = ParcelInbox()
     outcomes = set()
     for sender in ("a", "b"):
         try:

@@ -34,7 +34,7 @@ from feiqian.wire.control_delivery import OpenOrders, OrderNews
 from feiqian.wire.key_information import KEY_INFORMATION
 from feiqian.wire.satellite import (
     Header,
-    Kind,
+    MessageKind,
     SatelliteAnswer,
     open_message,
     read_header,
@@ -74,20 +74,20 @@ class Mountain:
         statement = shorten(suite, SYNCHRONISATION.sign(suite, key_of(suite, seed, "A"), value))
         self.said += 1
         body = SatelliteAnswer(V, acknowledged, (), statement, ())
-        return _sealed(self.keys, self.said, Kind.ANSWER, body)
+        return _sealed(self.keys, self.said, MessageKind.ANSWER, body)
 
     def acknowledgement(self, acknowledged: int) -> bytes:
         """That the platform has a message; no more."""
         self.said += 1
         body = SatelliteAnswer(V, acknowledged, (), b"", ())
-        return _sealed(self.keys, self.said, Kind.ANSWER, body)
+        return _sealed(self.keys, self.said, MessageKind.ANSWER, body)
 
     def hear(self, content: bytes) -> int:
         """Take in what came up, as the platform does; its number."""
         header = read_header(content)
         assert self.left.setdefault(header.number, content) == content
         body, suite = open_message(self.keys.up, content), self.network.suite
-        if header.kind is Kind.REPORT:
+        if header.kind is MessageKind.REPORT:
             read = KEY_INFORMATION.read(suite, restore(suite, body), self.chip_key)
             self.reports.append(read.number)
             return header.number
@@ -99,7 +99,7 @@ class Mountain:
 
 
 def _sealed(
-    keys: ChannelKeys, number: int, kind: Kind, body: OpenOrders | SatelliteAnswer
+    keys: ChannelKeys, number: int, kind: MessageKind, body: OpenOrders | SatelliteAnswer
 ) -> bytes:
     return seal_message(keys.down, Header(kind, CHANNEL, number), cbor.encode(body))
 
@@ -124,7 +124,7 @@ async def create() -> Mountain:
         )
     )
     open_orders = OpenOrders(V, tuple(shorten(suite, raw) for raw in signed))
-    message = _sealed(keys, 1, Kind.ORDERS, open_orders)
+    message = _sealed(keys, 1, MessageKind.ORDERS, open_orders)
     return Mountain(network, device, chip.subject, chip.public_key, keys, message)
 
 

@@ -33,7 +33,7 @@ from feiqian.wire.request_envelope import Action
 from feiqian.wire.satellite import (
     Broadcast,
     Header,
-    Kind,
+    MessageKind,
     SatelliteAnswer,
     open_message,
     read_header,
@@ -68,7 +68,7 @@ class Terminal:
         """The wallet's number."""
         return self.wallet.number
 
-    def seal(self, kind: Kind, body: bytes, number: int | None = None) -> bytes:
+    def seal(self, kind: MessageKind, body: bytes, number: int | None = None) -> bytes:
         """A message of this channel, under the next number."""
         self.sent = self.sent + 1 if number is None else number
         return seal_message(self.keys.up, Header(kind, self.channel, self.sent), body)
@@ -80,13 +80,13 @@ class Terminal:
 
     def report(self) -> bytes:
         """The chip's report, sealed."""
-        return self.seal(Kind.REPORT, shorten(self.network.suite, self.report_raw()))
+        return self.seal(MessageKind.REPORT, shorten(self.network.suite, self.report_raw()))
 
     def receipts(self, *receipts: bytes, held: tuple[int, ...] = ()) -> bytes:
         """Receipts of the chip, sealed."""
         suite = self.network.suite
         news = OrderNews(VERSION, tuple(shorten(suite, each) for each in receipts), held)
-        return self.seal(Kind.RECEIPTS, cbor.encode(news))
+        return self.seal(MessageKind.RECEIPTS, cbor.encode(news))
 
     @property
     def session(self) -> ChipSession:
@@ -100,12 +100,12 @@ class Terminal:
 
     def answer_in(self, task: AirTask) -> SatelliteAnswer:
         """An answer, opened."""
-        assert read_header(task.content).kind is Kind.ANSWER
+        assert read_header(task.content).kind is MessageKind.ANSWER
         return cbor.decode(open_message(self.keys.down, task.content), SatelliteAnswer, limit=4096)
 
     def orders_in(self, task: AirTask) -> tuple[bytes, ...]:
         """Orders for this wallet, opened."""
-        assert read_header(task.content).kind is Kind.ORDERS
+        assert read_header(task.content).kind is MessageKind.ORDERS
         opened = cbor.decode(open_message(self.keys.down, task.content), OpenOrders, limit=4096)
         return opened.orders
 
@@ -232,5 +232,5 @@ def run(scenario):
 
 def broadcast_in(task: AirTask) -> Broadcast:
     """A broadcast, read."""
-    assert read_header(task.content).kind is Kind.BROADCAST
+    assert read_header(task.content).kind is MessageKind.BROADCAST
     return cbor.decode(task.content[8:], Broadcast, limit=65_536)

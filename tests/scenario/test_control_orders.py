@@ -11,13 +11,13 @@ from feiqian.central.control_documents import (
     ProposalDecision,
     ScopeName,
 )
-from feiqian.central.proposals import Decision
+from feiqian.central.proposals import ProposalStage
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.compact import restore, shorten
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wire.control_delivery import OpenOrders, OrderNews, UnjudgedOrder
 from feiqian.wire.request_envelope import Action
-from feiqian.wire.satellite import Kind
+from feiqian.wire.satellite import MessageKind
 from tests.scenario.satellite_bench import broadcast_in, run
 
 HOUR_MS = 3_600_000
@@ -126,7 +126,7 @@ def test_order_to_many_takes_two_and_reaches_all_of_them(scope):
         await bench.exchange(inside.receipts(inside.obey(inside.orders_in(task)[0])))
         addressee = {"group": "7", "institution": "A", "all": ""}[scope]
         proposed = await bench.order(OrderName.FREEZE, addressee, scope)
-        assert (proposed.order, proposed.decision) == (None, Decision.OPEN)
+        assert (proposed.order, proposed.decision) == (None, ProposalStage.OPEN)
         with pytest.raises(Refusal) as caught:
             await bench.approve(proposed, "first")
         assert caught.value.outcome is Outcome.SECOND_PERSON_REQUIRED
@@ -161,7 +161,7 @@ def test_proposal_is_decided_once():
         proposed = await bench.order(OrderName.FREEZE, "", ScopeName.ALL)
         desk = bench.network.desk
         rejected = await desk.reject(ProposalDecision("no", proposed.number), "second")
-        assert rejected.decision is Decision.REJECTED
+        assert rejected.decision is ProposalStage.REJECTED
         with pytest.raises(Refusal) as caught:
             await bench.approve(proposed, "second")
         assert caught.value.outcome is Outcome.KEY_REUSED
@@ -177,7 +177,7 @@ def test_a_second_person_is_not_brought_in_by_one():
     async def scenario(bench):
         desk = bench.network.desk
         double = await desk.add_operator(bench.operator("double"), "first")
-        assert double.decision is Decision.OPEN
+        assert double.decision is ProposalStage.OPEN
         with pytest.raises(Refusal) as caught:
             await bench.approve(double, "first")
         assert caught.value.outcome is Outcome.SECOND_PERSON_REQUIRED
@@ -269,7 +269,7 @@ def test_taking_a_wallet_out_of_a_restricted_group_takes_two(restriction):
         out_of_8 = await bench.order(OrderName.GROUPS, terminal.number, groups=(7,))
         assert out_of_8.order is not None
         out_of_7 = await bench.order(OrderName.GROUPS, terminal.number, groups=())
-        assert (out_of_7.order, out_of_7.decision) == (None, Decision.OPEN)
+        assert (out_of_7.order, out_of_7.decision) == (None, ProposalStage.OPEN)
         freed = {OrderName.FREEZE: OrderName.UNFREEZE}.get(restriction, restriction)
         lifted = await bench.order(freed, "7", ScopeName.GROUP)
         await bench.approve(lifted)
@@ -385,7 +385,7 @@ def test_open_orders_ride_with_the_answer_to_a_report():
         answers = [
             terminal.answer_in(task)
             for task in await bench.exchange()
-            if task.content[0] == Kind.ANSWER
+            if task.content[0] == MessageKind.ANSWER
         ]
         [answer] = answers
         restored = restore(bench.network.suite, answer.orders[0])

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from feiqian.crypto.cbor import VERSION
-from feiqian.crypto.certificates import CERTIFICATE, Role
+from feiqian.crypto.certificates import CERTIFICATE, KeyRole
 from feiqian.institution import accounts, wallets
 from feiqian.money.limits import ANONYMOUS_TIER, DEFAULT_TIER, TIERS
 from feiqian.money.transfer import Acceptor
@@ -69,7 +69,7 @@ def test_opening_certifies_the_chip() -> None:
         wallet = await BareWallet.open(network, "A", "alice", tier=1)
         issuer = network.institutions["A"].office.key.public
         certificate = CERTIFICATE.read(wallet.suite, wallet.certificate, issuer)
-        assert certificate.role is Role.CHIP
+        assert certificate.role is KeyRole.CHIP
         assert (certificate.tier, certificate.issuer) == (1, "A")
         assert certificate.public_key == wallet.key.public
         assert certificate.subject == wallet.number != "new"

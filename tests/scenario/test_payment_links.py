@@ -11,7 +11,7 @@ import pytest
 from feiqian.adapters.link_addresses import parse_link
 from feiqian.adapters.links import open_to_pay, open_to_receive
 from feiqian.outcomes import Outcome
-from feiqian.testing.ble_air import Air
+from feiqian.testing.ble_air import BleAir
 from feiqian.testing.network import SimulatedNetwork
 from feiqian.testing.wallets import Device
 
@@ -39,7 +39,7 @@ async def by_nfc(_: Path) -> AsyncIterator[tuple[str, str]]:
 @asynccontextmanager
 async def by_ble(_: Path) -> AsyncIterator[tuple[str, str]]:
     """Two virtual controllers, each reached over TCP as one of another process is."""
-    air = Air()
+    air = BleAir()
     servers = [await air.serve(number) for number in range(2)]
     payees, payers = (server.sockets[0].getsockname()[1] for server in servers)
     try:

@@ -9,7 +9,7 @@ from feiqian.adapters.ocpp.central_system import CentralSystem, ChargePointSetup
 from feiqian.protocol.equipment import Equipment
 from feiqian.protocol.service.states import State
 from feiqian.testing import virtual_time
-from feiqian.testing.charge_point import VERSIONS, Pipe, SimulatedChargePoint
+from feiqian.testing.charge_point import VERSIONS, SimulatedChargePoint, VirtualPipe
 from feiqian.testing.equipment import Bay, Pump
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.service_parties import MANAGEMENT, PROVIDER, VEHICLE
@@ -164,7 +164,7 @@ def test_charging_by_ocpp_is_paid_by_energy_and_time(version, monkeypatch):
         site = await road.equip(connector)
         connector.report_to(site.hear)
         point = SimulatedChargePoint(road.name, version, road.now_ms)
-        ours, theirs = Pipe.pair()
+        ours, theirs = VirtualPipe.pair()
         road.also(system.converse(road.name, version, ours))
         point.attach(theirs)
         await point.boot()

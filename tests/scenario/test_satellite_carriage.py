@@ -23,7 +23,7 @@ from feiqian.testing import virtual_time
 from feiqian.testing.loop_clock import LoopClock
 from feiqian.wire.rdss.bds2 import Bds2
 from feiqian.wire.rdss.bds3 import Bds3
-from feiqian.wire.rdss.module import Identity
+from feiqian.wire.rdss.module import ModuleIdentity
 from feiqian.wire.short_messages import RDSS3_GLOBAL
 
 STATION, BROADCAST = "4000001", "9000001"
@@ -40,7 +40,9 @@ class Sky:
         self.dialect = dialect
         subscriptions = [
             Subscription(
-                Identity(address, BROADCAST, period_s, 3, len(WALLETS) * (address == STATION)),
+                ModuleIdentity(
+                    address, BROADCAST, period_s, 3, len(WALLETS) * (address == STATION)
+                ),
                 dialect.channel.max_bytes,
             )
             for address in (STATION, *WALLETS)

@@ -19,7 +19,13 @@ from feiqian.testing.network import key_of
 from feiqian.wire.channels import PassOnChannelBody, RegisterChannelBody
 from feiqian.wire.request_envelope import MAX_AGE_MS, WALLET_REQUEST, Action, Request
 from feiqian.wire.risk import PLATFORM_REQUEST, Finding, ReportedBody
-from feiqian.wire.satellite import HEADER_BYTES, Header, Kind, broadcast_message, seal_message
+from feiqian.wire.satellite import (
+    HEADER_BYTES,
+    Header,
+    MessageKind,
+    broadcast_message,
+    seal_message,
+)
 from feiqian.wire.stations import MAX_HEARD, Heard
 from tests.scenario.satellite_bench import run
 
@@ -112,9 +118,9 @@ def test_replayed_report_is_not_judged_again():
     async def scenario(bench):
         terminal, network = await bench.terminal(), bench.network
         raw = shorten(network.suite, terminal.report_raw())
-        first = terminal.seal(Kind.REPORT, raw)
+        first = terminal.seal(MessageKind.REPORT, raw)
         await bench.exchange(first, first)
-        await bench.exchange(first, terminal.seal(Kind.REPORT, raw))
+        await bench.exchange(first, terminal.seal(MessageKind.REPORT, raw))
         assert len(await bench.reports()) == 1
         assert await network.gateway.forward_reports() == 1
         [answer] = await bench.exchange()
@@ -127,31 +133,31 @@ def test_replayed_report_is_not_judged_again():
 
 
 def _of_another_chip(bench, terminal, other):
-    return terminal.seal(Kind.REPORT, shorten(bench.network.suite, other.report_raw()))
+    return terminal.seal(MessageKind.REPORT, shorten(bench.network.suite, other.report_raw()))
 
 
 def _in_another_channel(bench, terminal, other):
     raw = shorten(bench.network.suite, terminal.report_raw())
-    return seal_message(terminal.keys.up, Header(Kind.REPORT, other.channel, 1), raw)
+    return seal_message(terminal.keys.up, Header(MessageKind.REPORT, other.channel, 1), raw)
 
 
 def _of_an_unknown_channel(bench, terminal, _):
     raw = shorten(bench.network.suite, terminal.report_raw())
-    return seal_message(terminal.keys.up, Header(Kind.REPORT, 99, 1), raw)
+    return seal_message(terminal.keys.up, Header(MessageKind.REPORT, 99, 1), raw)
 
 
 def _sealed_downwards(bench, terminal, _):
     raw = shorten(bench.network.suite, terminal.report_raw())
-    return seal_message(terminal.keys.down, Header(Kind.REPORT, terminal.channel, 1), raw)
+    return seal_message(terminal.keys.down, Header(MessageKind.REPORT, terminal.channel, 1), raw)
 
 
 def _of_a_downward_kind(bench, terminal, _):
     raw = shorten(bench.network.suite, terminal.report_raw())
-    return terminal.seal(Kind.ANSWER, raw)
+    return terminal.seal(MessageKind.ANSWER, raw)
 
 
 def _receipts_for_a_report(bench, terminal, _):
-    return terminal.seal(Kind.RECEIPTS, shorten(bench.network.suite, terminal.report_raw()))
+    return terminal.seal(MessageKind.RECEIPTS, shorten(bench.network.suite, terminal.report_raw()))
 
 
 def _altered(bench, terminal, _):

@@ -15,7 +15,7 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing import virtual_time
 from feiqian.testing.links import linked_pair
 from feiqian.testing.network import SimulatedNetwork, key_of
-from feiqian.testing.short_messages import Air as SharedAir
+from feiqian.testing.short_messages import SharedAir
 from feiqian.testing.wallets import Device
 from feiqian.timing.moment import Moment
 from feiqian.wallet import channel as channels
@@ -41,7 +41,7 @@ from feiqian.wire.satellite import (
     MAX_REPORT_BYTES,
     Broadcast,
     Header,
-    Kind,
+    MessageKind,
     SatelliteAnswer,
     broadcast_message,
     open_message,
@@ -93,7 +93,7 @@ class Platform:
     def answer(self, acknowledged, *, number=None, compacts=()):
         statement = b"" if number is None else self.statement(number)
         body = SatelliteAnswer(V, acknowledged, (), statement, tuple(compacts))
-        return self.say(Kind.ANSWER, body)
+        return self.say(MessageKind.ANSWER, body)
 
     def statement(self, number):
         value = Synchronisation(V, self.chip.subject, self.network.clock.now(), number)
@@ -233,7 +233,7 @@ def test_what_is_not_sealed_to_this_channel_changes_nothing():
             good[:9]: Outcome.BAD_SEAL,
             good[:5]: Outcome.MALFORMED,
             b"": Outcome.MALFORMED,
-            other.say(Kind.ORDERS, OpenOrders(V, ())): Outcome.WRONG_ADDRESSEE,
+            other.say(MessageKind.ORDERS, OpenOrders(V, ())): Outcome.WRONG_ADDRESSEE,
             report.content: Outcome.WRONG_ADDRESSEE,
         }
         for content, outcome in wrong.items():
@@ -251,7 +251,7 @@ def test_an_order_by_satellite_is_executed_once_and_receipted():
 
     async def scenario():
         platform, device, desk = await a_wallet()
-        message = platform.say(Kind.ORDERS, OpenOrders(V, (platform.freeze(1),)))
+        message = platform.say(MessageKind.ORDERS, OpenOrders(V, (platform.freeze(1),)))
         heard = await desk.take(message)
         assert [judged.outcome for judged in heard.judged] == [Outcome.ACCEPTED]
         assert chip_of(device).frozen
@@ -298,7 +298,7 @@ def test_forged_orders_in_genuine_messages_change_nothing():
         good = platform.freeze(2)
         forged = good[:-1] + bytes([good[-1] ^ 1])
         notice = platform.order(1, OrderKind.NOTIFY, NoticeParameter(V, "Bank closed on Monday"))
-        heard = await desk.take(platform.say(Kind.ORDERS, OpenOrders(V, (forged, notice))))
+        heard = await desk.take(platform.say(MessageKind.ORDERS, OpenOrders(V, (forged, notice))))
         assert len(heard.problems) == 1
         assert [judged.text for judged in heard.judged] == ["Bank closed on Monday"]
         assert not chip_of(device).frozen
@@ -314,7 +314,7 @@ def test_an_expired_order_is_told_of_and_not_executed():
         platform, device, desk = await a_wallet()
         order = platform.freeze(1)
         platform.network.clock.advance(2 * 3_600_000)
-        await desk.take(platform.say(Kind.ORDERS, OpenOrders(V, (order,))))
+        await desk.take(platform.say(MessageKind.ORDERS, OpenOrders(V, (order,))))
         assert not chip_of(device).frozen
         [receipt] = news_in(platform, await desk.receipts())
         assert receipt.outcome is Outcome.EXPIRED
@@ -329,9 +329,9 @@ def test_orders_survive_restarts_and_out_of_turn_arrival():
     async def scenario():
         platform, device, desk = await a_wallet()
         older, newer = platform.freeze(1, True), platform.freeze(2, False)
-        await desk.take(platform.say(Kind.ORDERS, OpenOrders(V, (newer,))))
+        await desk.take(platform.say(MessageKind.ORDERS, OpenOrders(V, (newer,))))
         again = SatelliteDesk((await device.start()).holder, desk.channel, desk.shelf)
-        await again.take(platform.say(Kind.ORDERS, OpenOrders(V, (older,))))
+        await again.take(platform.say(MessageKind.ORDERS, OpenOrders(V, (older,))))
         assert not chip_of(device).frozen
         outcomes = {each.number: each.outcome for each in news_in(platform, await again.receipts())}
         assert outcomes == {1: Outcome.OUTDATED, 2: Outcome.ACCEPTED}
@@ -346,13 +346,13 @@ def test_what_the_host_is_ordered_stays_due_until_done():
     async def scenario():
         platform, device, desk = await a_wallet()
         order = platform.order(1, OrderKind.SYNCHRONISE)
-        await desk.take(platform.say(Kind.ORDERS, OpenOrders(V, (order,))))
+        await desk.take(platform.say(MessageKind.ORDERS, OpenOrders(V, (order,))))
         holder = (await device.start()).holder
         [due] = await orders.due(holder)
         assert due.kind is OrderKind.SYNCHRONISE
         await orders.done(holder, due)
         assert await orders.due(holder) == []
-        await desk.take(platform.say(Kind.ORDERS, OpenOrders(V, (order,))))
+        await desk.take(platform.say(MessageKind.ORDERS, OpenOrders(V, (order,))))
         assert await orders.due(holder) == []
 
     asyncio.run(scenario())
@@ -400,7 +400,7 @@ def test_a_neighbour_carries_only_what_goes_up_for_the_channel_named():
         report = await desk.report()
         assert not relay.keep(platform.answer(report.number))
         assert not relay.keep(report.content)
-        foreign = SatelliteDesk(desk.holder, channels.Channel(9, desk.channel.keys), desk.shelf)
+        foreign = SatelliteDesk(desk.holder, channels.OwnChannel(9, desk.channel.keys), desk.shelf)
         with pytest.raises(Refusal) as refused:
             await carried(relay, foreign)
         assert refused.value.outcome is Outcome.MALFORMED

@@ -16,7 +16,7 @@ from feiqian.testing.network import RoutingCourier, SimulatedNetwork
 from feiqian.testing.timed_devices import TimedDevice
 from feiqian.timing.belief import CONTRADICTIONS_TO_VOID
 from feiqian.timing.moment import Moment
-from feiqian.wallet.overdue import OverdueAction, OverdueRule, Standing
+from feiqian.wallet.overdue import OfflineStanding, OverdueAction, OverdueRule
 from feiqian.wallet.payments import Intake
 from feiqian.wallet.rules import WalletRules
 from feiqian.wallet.status import status_of
@@ -192,7 +192,7 @@ def test_a_lying_sky_is_refused_and_triggers_nothing(lie_ms: int, outcome: Outco
         assert world.anna.truth_is_inside()
         status = await status_of(world.wallets["anna"].holder, world.anna.clock)
         assert status.time.known
-        assert status.overdue.standing is not Standing.OVERDUE
+        assert status.overdue.standing is not OfflineStanding.OVERDUE
 
     scenario(story)
 
@@ -209,7 +209,7 @@ def test_a_stubborn_contradiction_makes_the_time_unknown_and_the_network_heals_i
                 await world.anna.timekeeper(online=False).take(await world.anna.receiver.fix())
         assert world.anna.clock.known() is None
         status = await status_of(world.wallets["anna"].holder, world.anna.clock)
-        assert status.overdue.standing is Standing.UNKNOWN
+        assert status.overdue.standing is OfflineStanding.UNKNOWN
         paid, _ = await world.pay_offline()
         assert paid.outcome is Outcome.TIME_UNKNOWN
         world.network.courier.cut_off.clear()
@@ -238,7 +238,7 @@ def test_a_clock_set_back_leaves_the_wallet_safe():
         assert refused.value.outcome is Outcome.TIME_UNKNOWN
         status = await status_of(world.wallets["bert"].holder, world.bert.clock)
         assert not status.time.known
-        assert status.overdue.standing is Standing.UNKNOWN
+        assert status.overdue.standing is OfflineStanding.UNKNOWN
         assert status.actions == ()
         assert await world.bert.timekeeper(online=False).update() == ()
         assert world.bert.truth_is_inside()
@@ -346,7 +346,7 @@ def test_an_overdue_wallet_is_restricted_until_it_is_synchronised_if_its_rule_sa
         for device in (world.anna, world.bert):
             await device.timekeeper(online=False).update()
         status = await status_of(world.wallets["anna"].holder, world.anna.clock)
-        assert status.overdue.standing is Standing.OVERDUE
+        assert status.overdue.standing is OfflineStanding.OVERDUE
         assert set(status.actions) == restrict
         with pytest.raises(Refusal) as refused:
             await world.wallets["bert"].receive(linked_pair()[0], None, Intake.OFFLINE)
@@ -371,7 +371,7 @@ def test_without_that_rule_overdue_only_warns():
         for device in (world.anna, world.bert):
             await device.timekeeper(online=False).update()
         status = await status_of(world.wallets["anna"].holder, world.anna.clock)
-        assert status.overdue.standing is Standing.OVERDUE
+        assert status.overdue.standing is OfflineStanding.OVERDUE
         assert OverdueAction.WARN in status.actions
         paid, _ = await world.pay_offline()
         assert paid.outcome is Outcome.ACCEPTED

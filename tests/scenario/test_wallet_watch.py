@@ -20,7 +20,7 @@ from feiqian.testing.links import linked_pair
 from feiqian.testing.network import key_of
 from feiqian.testing.satellite_world import FIRST_OPERATOR, SECOND_OPERATOR, satellite_world
 from feiqian.wallet import orders
-from feiqian.wallet.overdue import OverdueAction, OverdueRule, Standing
+from feiqian.wallet.overdue import OfflineStanding, OverdueAction, OverdueRule
 from feiqian.wallet.payments import Intake
 from feiqian.wallet.relay import ask_neighbour
 from feiqian.wire.control import (
@@ -54,12 +54,12 @@ def test_an_overdue_wallet_reports_itself_and_is_synchronised_by_satellite():
             holder.cut()
             world.clock.advance(PRESET_MS + 2 * HOUR_MS)
             sights, heard = await holder.live(40)
-            assert sights[0].judgement.standing is Standing.OVERDUE
+            assert sights[0].judgement.standing is OfflineStanding.OVERDUE
             assert sights[0].reporting
             assert [each.synchronised for each in heard] == [True]
             after = chip_of(holder).synchronised_at
             assert after.midpoint_ms - before.midpoint_ms > PRESET_MS
-            assert sights[-1].judgement.standing is Standing.NOT_OVERDUE
+            assert sights[-1].judgement.standing is OfflineStanding.NOT_OVERDUE
             [report] = await world.reports(holder.wallet.number)
             assert report.synchronised
             assert abs(report.received_at_ms - world.clock.now().midpoint_ms) < HOUR_MS
@@ -97,7 +97,7 @@ def test_only_longer_than_the_preset_is_reported(over_ms, standing):
             holder.cut()
             await hold_over_until(world, holder, PRESET_MS + over_ms)
             sight = await holder.watch.look()
-            assert sight.judgement.standing is Standing(standing)
+            assert sight.judgement.standing is OfflineStanding(standing)
             assert sight.reporting is (over_ms > 0)
 
     virtual_time.run(scenario())
@@ -114,7 +114,7 @@ def test_a_connected_wallet_synchronises_and_sends_nothing_by_satellite():
             sight = await holder.watch.look()
             assert sight.connected
             assert not sight.reporting
-            assert sight.judgement.standing is Standing.NOT_OVERDUE
+            assert sight.judgement.standing is OfflineStanding.NOT_OVERDUE
             assert world.simulator.constellation.taken == 0
 
     virtual_time.run(scenario())
@@ -133,7 +133,7 @@ def test_without_a_fix_nothing_is_triggered():
             world.cover(holder.address, covered=False)
             world.clock.advance(30 * DAY_MS - HOUR_MS)
             sight = await holder.watch.look()
-            assert sight.judgement.standing is Standing.UNKNOWN
+            assert sight.judgement.standing is OfflineStanding.UNKNOWN
             assert not sight.reporting
             assert any("fix_missing" in each for each in sight.problems)
 
@@ -154,10 +154,10 @@ def test_a_local_clock_that_jumped_ahead_triggers_nothing_while_fixes_contradict
             sights, _ = await holder.live(35)
             assert not any(sight.reporting for sight in sights)
             assert {sight.judgement.standing for sight in sights} == {
-                Standing.UNKNOWN,
-                Standing.NOT_OVERDUE,
+                OfflineStanding.UNKNOWN,
+                OfflineStanding.NOT_OVERDUE,
             }
-            assert sights[-1].judgement.standing is Standing.NOT_OVERDUE
+            assert sights[-1].judgement.standing is OfflineStanding.NOT_OVERDUE
 
     virtual_time.run(scenario())
 

@@ -9,7 +9,7 @@ from feiqian.testing import virtual_time
 from feiqian.testing.city.city import City, CityFigures
 from feiqian.testing.city.grid_city import GridCity
 from feiqian.testing.city.judgement import judge
-from feiqian.testing.city.receivers import Receiver, Tunnel
+from feiqian.testing.city.receivers import Tunnel, VehicleReceiver
 from feiqian.testing.city.town import Town
 from feiqian.testing.city.traffic import Whereabouts
 from feiqian.testing.city.visits import Manner
@@ -55,7 +55,7 @@ def test_city_pays_rightly():
 def test_receiver_keeps_to_what_it_states():
     """The truth lies within the stated circle about 95 times in 100, and a tunnel is silent."""
     truth = Whereabouts(312_304_000, 1_214_737_000, 0)
-    receiver = Receiver("7", ())
+    receiver = VehicleReceiver("7", ())
     inside = 0
     for second in range(20_000):
         heard = receiver.hear(truth, second * 1_000)
@@ -65,7 +65,7 @@ def test_receiver_keeps_to_what_it_states():
         inside += north_mm**2 + east_mm**2 <= heard.accuracy_mm**2
     assert 0.93 < inside / 20_000 < 0.97
     tunnel = Tunnel(truth.latitude_e7, truth.longitude_e7, 100)
-    assert Receiver("7", (tunnel,)).hear(truth, 0) is None
+    assert VehicleReceiver("7", (tunnel,)).hear(truth, 0) is None
 
 
 def test_vehicles_of_the_grid_come_and_go():

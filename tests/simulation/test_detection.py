@@ -8,7 +8,7 @@ import pytest
 from bench import detection
 from feiqian.testing.audit.auditor import audit
 from feiqian.testing.network_evidence import evidence_of
-from feiqian.testing.population import Fate, Parameters, Population
+from feiqian.testing.population import Parameters, Population, SpendFate
 from tools import draw_detection
 
 SMALL = Parameters(
@@ -33,9 +33,9 @@ def test_no_double_spend_stays_hidden_once_everybody_was_in_touch(lived):
     """Some are refused at once, some found later, none never; and the books are in order."""
     population, spends = lived
     fates = [each.fate for each in spends]
-    assert Fate.NEVER not in fates
-    assert {Fate.REFUSED, Fate.FOUND} <= set(fates)
-    assert all(each.delay_ms >= 0 for each in spends if each.fate is Fate.FOUND)
+    assert SpendFate.NEVER not in fates
+    assert {SpendFate.REFUSED, SpendFate.FOUND} <= set(fates)
+    assert all(each.delay_ms >= 0 for each in spends if each.fate is SpendFate.FOUND)
     assert audit(evidence_of(population.network)).discrepancies == ()
 
 
@@ -50,7 +50,7 @@ def test_what_nobody_has_shown_to_its_issuer_is_not_found():
 
     spends = asyncio.run(story())
     assert spends
-    assert {each.fate for each in spends} == {Fate.NEVER}
+    assert {each.fate for each in spends} == {SpendFate.NEVER}
 
 
 @pytest.mark.feature("D-17")

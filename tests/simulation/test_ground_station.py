@@ -8,12 +8,12 @@ import pytest
 
 from feiqian.carrier import Carrier
 from feiqian.central.control_documents import OrderName, ScopeName
-from feiqian.central.ground_station import GroundStation, Identity
+from feiqian.central.ground_station import GroundStation, StationIdentity
 from feiqian.crypto.certificates import parse_certificate
 from feiqian.crypto.compact import restore
 from feiqian.testing import virtual_time
-from feiqian.testing.short_messages import Air
-from feiqian.wire.satellite import Kind, read_header
+from feiqian.testing.short_messages import SharedAir
+from feiqian.wire.satellite import MessageKind, read_header
 from feiqian.wire.short_messages import RDSS2, RDSS3_GLOBAL
 from feiqian.wire.stations import AirTask
 from tests.scenario.satellite_bench import ADDRESS, Bench
@@ -49,10 +49,10 @@ class Weather:
 @asynccontextmanager
 async def on_air(bench, channel, loss, seed=1, url="http://central"):
     """The station at work, and the wallet's carrier."""
-    air, network = Air(channel), bench.network
+    air, network = SharedAir(channel), bench.network
     root = parse_certificate(network.suite, network.platform.root()).value.public_key
     network.courier.handlers[f"{url}/v1/stations"] = network.gateway.exchange
-    identity = Identity("North", bench.station_key, network.suite, root, url, EVERYBODY)
+    identity = StationIdentity("North", bench.station_key, network.suite, root, url, EVERYBODY)
     module = Weather(air.join(STATION), seed, loss)
     station = GroundStation(identity, module, network.courier, network.clock)
     carrier = Carrier(Weather(air.join(ADDRESS), seed + 1, loss))
@@ -100,7 +100,7 @@ def test_report_goes_up_and_its_answer_comes_down(channel, loss):
         terminal = await bench.terminal()
         async with on_air(bench, channel, loss) as carrier, asyncio.timeout(DAY_S):
             parcel = carrier.send(terminal.report(), STATION, DAY_S * 1_000)
-            answer = terminal.answer_in(task(await hear(carrier, Kind.ANSWER)))
+            answer = terminal.answer_in(task(await hear(carrier, MessageKind.ANSWER)))
             carrier.settle(parcel)
         assert terminal.session.synchronise(restore(bench.network.suite, answer.statement))
         [shown] = await bench.reports()
@@ -119,10 +119,10 @@ def test_order_is_sent_until_its_receipt_comes(seed):
         terminal = await bench.terminal()
         issued = await bench.order(OrderName.FREEZE, terminal.number)
         async with on_air(bench, RDSS2, 0.3, seed) as carrier, asyncio.timeout(DAY_S):
-            [order] = terminal.orders_in(task(await hear(carrier, Kind.ORDERS)))
+            [order] = terminal.orders_in(task(await hear(carrier, MessageKind.ORDERS)))
             message = terminal.receipts(terminal.obey(order))
             parcel = carrier.send(message, STATION, DAY_S * 1_000)
-            await hear(carrier, Kind.ANSWER)
+            await hear(carrier, MessageKind.ANSWER)
             carrier.settle(parcel)
             await virtual_time.pass_time(60)
         assert (await bench.standing(issued.order)).state == "executed"
@@ -170,7 +170,7 @@ def test_platform_out_of_reach_costs_time_alone():
             await virtual_time.pass_time(1_200)
             assert await bench.reports() == ()
             bench.network.courier.cut_off.clear()
-            await hear(carrier, Kind.ANSWER)
+            await hear(carrier, MessageKind.ANSWER)
         [shown] = await bench.reports()
         assert shown.synchronised
 

@@ -19,7 +19,7 @@ from feiqian.adapters.operator_client import OperatorClient
 from feiqian.apps import central_server, control_operations
 from feiqian.apps.cli_central import central
 from feiqian.apps.configuration import CentralConfig, load, read_secret
-from feiqian.central.documents import CycleOrder, CycleReport, Report
+from feiqian.central.documents import CycleOrder, CycleReport, PlatformReport
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import PLATFORM
@@ -174,7 +174,7 @@ def test_refusals_travel_by_name(network, body, outcome):
 def test_nothing_under_api_works_without_the_token(network, token):
     """A wrong token reads nothing and changes nothing."""
     for call in (
-        lambda client: client.get(central_server.REPORT, Report),
+        lambda client: client.get(central_server.REPORT, PlatformReport),
         lambda client: client.post(central_server.CYCLES, CycleOrder("x"), CycleReport),
     ):
         with pytest.raises(Refusal) as refused:

@@ -34,7 +34,7 @@ from feiqian.testing.bare_wallets import BareWallet
 from feiqian.testing.chaos import InsistentCourier, Storm
 from feiqian.testing.free_ports import free_ports
 from feiqian.testing.served_network import served_network
-from feiqian.testing.traffic import Traffic
+from feiqian.testing.traffic import CustomerTraffic
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -66,15 +66,17 @@ class Aftermath:
 
     folder: Path
     holders: "list[Holder]"
-    traffic: Traffic
+    traffic: CustomerTraffic
     kills: dict[str, int]
     wallet_kills: int
     taken_up: int
     """Sessions that synchronising had to take up after a wallet was killed."""
 
-    def report(self, code: str) -> operations.Report:
+    def report(self, code: str) -> operations.InstitutionReport:
         """What an institution's operator sees."""
-        return asyncio.run(operator(self.folder, code).get("/api/report", operations.Report))
+        return asyncio.run(
+            operator(self.folder, code).get("/api/report", operations.InstitutionReport)
+        )
 
 
 class Holder:
@@ -195,7 +197,7 @@ async def strike_servers(storm: Storm, folder: Path, rng: random.Random) -> None
             await asyncio.to_thread(audit_now, folder)
 
 
-async def operate(storm: Storm, folder: Path, traffic: Traffic, rng: random.Random) -> None:
+async def operate(storm: Storm, folder: Path, traffic: CustomerTraffic, rng: random.Random) -> None:
     """Operators return issuance, order it anew and settle, so that the platform has work, too."""
     number = 0
     while not traffic.over:
@@ -212,7 +214,7 @@ async def insist(storm: Storm, client: OperatorClient, path, body, answer) -> No
     await storm.insist(lambda: client.post(path, body, answer))
 
 
-async def storm_of_servers(folder: Path, storm: Storm, rng: random.Random) -> Traffic:
+async def storm_of_servers(folder: Path, storm: Storm, rng: random.Random) -> CustomerTraffic:
     """Customers at both institutions, while the servers under them are killed."""
     root_raw = (folder / networks.CENTRAL / "root.cose").read_bytes()
     url = networks.institution_url(folder, "A")
@@ -223,7 +225,7 @@ async def storm_of_servers(folder: Path, storm: Storm, rng: random.Random) -> Tr
             for code in CODES
             for number in range(CUSTOMERS_EACH)
         ]
-        traffic = Traffic(customers, rng)
+        traffic = CustomerTraffic(customers, rng)
         async with asyncio.TaskGroup() as group:
             group.create_task(traffic.flow())
             group.create_task(operate(storm, folder, traffic, rng))

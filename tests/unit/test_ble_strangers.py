@@ -11,7 +11,7 @@ from feiqian.adapters import ble
 from feiqian.adapters.ble import GREETING, BlePayee, find_payee
 from feiqian.adapters.ble_radio import BleRadio
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.testing.ble_air import Air
+from feiqian.testing.ble_air import BleAir
 
 
 async def say_nothing(connection: Connection) -> None:
@@ -48,7 +48,7 @@ def test_a_stranger_does_not_keep_payers_out(
     monkeypatch.setattr(ble, "GREETING_TIMEOUT_S", 0.05)
 
     async def run() -> None:
-        air = Air()
+        air = BleAir()
         payees, strangers, payers = [await air.radio(number) for number in range(1, 4)]
         listening = await BlePayee.listen(payees)
         async with asyncio.timeout(10):
@@ -68,7 +68,7 @@ def test_a_payee_out_of_reach_is_unavailable() -> None:
     """A payer looks for a payee for a bounded time."""
 
     async def run() -> None:
-        radio = await Air().radio(1)
+        radio = await BleAir().radio(1)
         with pytest.raises(Refusal) as refused:
             await find_payee(radio, timeout_s=0.05)
         assert refused.value.outcome is Outcome.UNAVAILABLE

@@ -7,8 +7,8 @@ import pytest
 from feiqian.central import audit
 from feiqian.central.ledger import (
     OUTSIDE,
-    Entry,
     EntryKind,
+    LedgerEntry,
     LedgerError,
     Posting,
     balance_minor,
@@ -22,7 +22,7 @@ from feiqian.testing.memory_store import MemoryStore
 
 pytestmark = pytest.mark.feature("P-01")
 
-ENTRY = Entry(EntryKind.PAY_IN, "a test", 1_800_000_000_000)
+ENTRY = LedgerEntry(EntryKind.PAY_IN, "a test", 1_800_000_000_000)
 
 
 @pytest.fixture

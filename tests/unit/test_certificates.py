@@ -5,7 +5,7 @@ import pytest
 
 from feiqian.crypto.certificates import (
     CERTIFICATE,
-    Role,
+    KeyRole,
     check_validity,
     parse_certificate,
     verify_certificate,
@@ -26,7 +26,7 @@ def changed(world, name, signer, **fields):
     return parse_certificate(world.suite, CERTIFICATE.sign(world.suite, world.keys[signer], value))
 
 
-def refusal(world, certificate, issuer="certificate_a", role=Role.CHIP):
+def refusal(world, certificate, issuer="certificate_a", role=KeyRole.CHIP):
     """The outcome by which a certificate is refused under an issuer's."""
     above = value_of(world, issuer)
     return outcome_of(lambda: verify_certificate(world.suite, certificate, above, role))
@@ -36,9 +36,9 @@ def refusal(world, certificate, issuer="certificate_a", role=Role.CHIP):
 def test_chain_of_certificates_verifies(world):
     """The root certifies itself and institutions, an institution its chips."""
     for name, issuer, role in (
-        ("root_certificate", "root_certificate", Role.PLATFORM),
-        ("certificate_a", "root_certificate", Role.INSTITUTION),
-        ("payer_certificate", "certificate_a", Role.CHIP),
+        ("root_certificate", "root_certificate", KeyRole.PLATFORM),
+        ("certificate_a", "root_certificate", KeyRole.INSTITUTION),
+        ("payer_certificate", "certificate_a", KeyRole.CHIP),
     ):
         certificate = parse_certificate(world.suite, world.raw(name))
         verify_certificate(world.suite, certificate, value_of(world, issuer), role)
@@ -53,13 +53,15 @@ def test_fingerprint_is_of_the_certified_key(world):
 def test_genuine_certificate_of_another_role_is_refused(world):
     """A chip is not an institution, however well it is certified."""
     chip = parse_certificate(world.suite, world.raw("payer_certificate"))
-    assert refusal(world, chip, role=Role.INSTITUTION) is Outcome.WRONG_ROLE
+    assert refusal(world, chip, role=KeyRole.INSTITUTION) is Outcome.WRONG_ROLE
 
 
 def test_institution_cannot_be_made_by_an_institution(world):
     """Only the platform certifies institutions."""
     forged = changed(world, "certificate_b", "institution_a", issuer="A")
-    assert refusal(world, forged, "root_certificate", Role.INSTITUTION) is Outcome.BAD_CERTIFICATE
+    assert (
+        refusal(world, forged, "root_certificate", KeyRole.INSTITUTION) is Outcome.BAD_CERTIFICATE
+    )
 
 
 def test_issuer_must_be_the_one_named(world):

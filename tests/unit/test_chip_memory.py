@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from feiqian.adapters.softchip import FileMemory, SoftChip
 from feiqian.chip.card import memory, slots
 from feiqian.chip.card.paying import MAX_COUNTER
-from feiqian.chip.card.standing import MAX_STANDING, Standing
+from feiqian.chip.card.standing import MAX_STANDING, StandingOrder
 from feiqian.chip.commands import (
     MAX_AUTHORISATIONS,
     MAX_CHARGED,
@@ -87,7 +87,7 @@ FULL = memory.CardState(
     * MAX_AUTHORISATIONS,
     charged=bytes(memory.CHARGED_BYTES * MAX_CHARGED),
     standing=tuple(
-        Standing(kind, scope, 2**32 - 1, frozen=limits is None, limits=limits)
+        StandingOrder(kind, scope, 2**32 - 1, frozen=limits is None, limits=limits)
         for kind, limits in ((OrderKind.FREEZE, None), (OrderKind.LIMITS, HIGH))
         for scope in (Scope(ScopeKind.WALLET, "x" * 24), *(group_scope(MAX_GROUP),) * OTHERS)
     ),

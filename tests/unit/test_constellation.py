@@ -14,15 +14,15 @@ from feiqian.satellite.constellation import (
     Subscription,
 )
 from feiqian.satellite.sky import BROADCAST_ADDRESS, STATION_ADDRESS, terminal_addresses
-from feiqian.wire.rdss.module import Feedback, Heard, Identity, Reason
+from feiqian.wire.rdss.module import Feedback, ModuleIdentity, ModuleMessage, Reason
 
 FIRST, SECOND = terminal_addresses(2)
 PERIOD_S = 60
 
 
 def _constellation(conditions=None, seed=1, coverage=ALWAYS, **changes):
-    station = Identity(STATION_ADDRESS, BROADCAST_ADDRESS, 1, 3, 2)
-    others = [Identity(each, BROADCAST_ADDRESS, PERIOD_S, 3) for each in (FIRST, SECOND)]
+    station = ModuleIdentity(STATION_ADDRESS, BROADCAST_ADDRESS, 1, 3, 2)
+    others = [ModuleIdentity(each, BROADCAST_ADDRESS, PERIOD_S, 3) for each in (FIRST, SECOND)]
     subscriptions = (
         Subscription(station, 70),
         *(Subscription(each, 70, coverage) for each in others),
@@ -61,7 +61,7 @@ def test_messages_take_their_time():
     assert due_ms is not None
     assert 1_700 <= due_ms <= 1_900
     assert sky.come_down(due_ms - 1) == []
-    assert sky.come_down(due_ms) == [(SECOND, Heard(FIRST, b"1"))]
+    assert sky.come_down(due_ms) == [(SECOND, ModuleMessage(FIRST, b"1"))]
     assert sky.come_down(10_000) == []
 
 
@@ -72,7 +72,7 @@ def test_a_broadcast_reaches_all_subordinates_alone():
     sky.submit(FIRST, BROADCAST_ADDRESS, b"not mine", 0)
     sky.submit(SECOND, "12345", b"nobody", 0)
     arrived = sorted(sky.come_down(10_000), key=lambda each: each[0])
-    assert arrived == [(each, Heard(STATION_ADDRESS, b"all")) for each in (FIRST, SECOND)]
+    assert arrived == [(each, ModuleMessage(STATION_ADDRESS, b"all")) for each in (FIRST, SECOND)]
 
 
 def test_what_comes_down_out_of_sight_is_lost():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from feiqian.adapters.clock import SystemClock
 from feiqian.chip.commands import Command, GetStatus
-from feiqian.driver import Driver, NoLink, Surroundings
+from feiqian.driver import Driver, NoLink, SessionPorts
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link
 from feiqian.protocol.payment.effects import (
@@ -74,7 +74,7 @@ def driver(link: Link) -> Driver:
     """A driver with a link and nothing else that works."""
     dead = DeadPorts()
     return Driver(
-        Surroundings(
+        SessionPorts(
             chip=dead,
             link=link,
             courier=dead,

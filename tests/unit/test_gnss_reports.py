@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from feiqian.adapters.gnss import moment_of, place_of, source_of
 from feiqian.adapters.gpsd import (
     MAX_SATELLITES,
-    PositionReport,
     Satellite,
     SkyReport,
+    TimePositionVelocity,
     parse_gpsd,
     read_report,
 )
 from feiqian.outcomes import Outcome, Refusal
-from feiqian.timing.fixes import Place
+from feiqian.timing.fixes import FixedPlace
 from feiqian.timing.moment import Moment
 
 NOON = "2026-05-28T12:00:00.250Z"
@@ -23,9 +23,9 @@ NOON_MS = 1_779_969_600_250
 
 def test_moment_covers_the_way_from_the_receiver():
     """A sentence was true when the satellites were heard: up to a second ago, and its own error."""
-    report = PositionReport(mode=3, time=NOON, ept=0.005)
+    report = TimePositionVelocity(mode=3, time=NOON, ept=0.005)
     assert moment_of(report) == Moment(NOON_MS + 500, 506)
-    without_error = PositionReport(mode=2, time=NOON)
+    without_error = TimePositionVelocity(mode=2, time=NOON)
     assert moment_of(without_error) == Moment(NOON_MS + 500, 511)
 
 
@@ -33,28 +33,28 @@ def test_moment_covers_the_way_from_the_receiver():
 @pytest.mark.parametrize(
     "report",
     [
-        PositionReport(),
-        PositionReport(mode=0, time=NOON),
-        PositionReport(mode=1, time=NOON),
-        PositionReport(mode=3),
-        PositionReport(mode=3, time=""),
-        PositionReport(mode=3, time="yesterday"),
-        PositionReport(mode=3, time="2026-05-28T12:00:00"),
-        PositionReport(mode=3, time="1969-12-31T23:59:59Z"),
-        PositionReport(mode=3, time=NOON, ept=-0.1),
-        PositionReport(mode=3, time=NOON, ept=1e300),
+        TimePositionVelocity(),
+        TimePositionVelocity(mode=0, time=NOON),
+        TimePositionVelocity(mode=1, time=NOON),
+        TimePositionVelocity(mode=3),
+        TimePositionVelocity(mode=3, time=""),
+        TimePositionVelocity(mode=3, time="yesterday"),
+        TimePositionVelocity(mode=3, time="2026-05-28T12:00:00"),
+        TimePositionVelocity(mode=3, time="1969-12-31T23:59:59Z"),
+        TimePositionVelocity(mode=3, time=NOON, ept=-0.1),
+        TimePositionVelocity(mode=3, time=NOON, ept=1e300),
     ],
 )
-def test_no_moment_without_a_fix_and_a_time_that_can_be_meant(report: PositionReport):
+def test_no_moment_without_a_fix_and_a_time_that_can_be_meant(report: TimePositionVelocity):
     """Only a position fix with a sound time tells a moment."""
     assert moment_of(report) is None
 
 
 def test_place_needs_its_uncertainty():
     """A place without its error is no place."""
-    assert place_of(PositionReport(mode=3, lat=39.9042, lon=-116.4074)) is None
-    told = place_of(PositionReport(mode=3, lat=39.9042, lon=-116.4074, eph=19.0))
-    assert told == Place(399_042_000, -1_164_074_000, 19_000)
+    assert place_of(TimePositionVelocity(mode=3, lat=39.9042, lon=-116.4074)) is None
+    told = place_of(TimePositionVelocity(mode=3, lat=39.9042, lon=-116.4074, eph=19.0))
+    assert told == FixedPlace(399_042_000, -1_164_074_000, 19_000)
 
 
 @pytest.mark.feature("W-12")

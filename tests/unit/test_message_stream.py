@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feiqian.adapters.message_stream import MAX_WAITING, Inbox, MessageReader, framed
+from feiqian.adapters.message_stream import MAX_WAITING, LinkInbox, MessageReader, framed
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
 
@@ -31,7 +31,7 @@ def test_any_bytes_are_messages_or_refused(pieces: list[bytes]) -> None:
     """Whatever a stranger sends, there is no other exception, and little is kept."""
 
     async def run() -> None:
-        inbox = Inbox()
+        inbox = LinkInbox()
         for piece in pieces:
             inbox.take(piece)
         assert len(inbox._reader._buffer) <= sum(map(len, pieces))
@@ -63,7 +63,7 @@ def test_an_inbox_holds_only_so_many_messages() -> None:
     """Who sends more than anybody reads loses the link; what came before is still read."""
 
     async def run() -> None:
-        inbox = Inbox()
+        inbox = LinkInbox()
         for number in range(MAX_WAITING + 5):
             inbox.take(framed(bytes([number])))
         arrived = [await inbox.next() for _ in range(MAX_WAITING)]

@@ -12,7 +12,7 @@ from feiqian.protocol.carriage.outbox import (
     STEADY_ROUNDS,
     Effort,
     Outbox,
-    Posting,
+    Sending,
     Urgency,
 )
 from feiqian.wire.short_messages import RDSS3_GLOBAL, RDSS3_REGIONAL
@@ -22,7 +22,7 @@ LONG_MS = 10_000 * PERIOD_MS
 
 
 def _posting(content, effort=Effort.UNTIL_SETTLED, urgency=Urgency.PROMPT, expires_ms=LONG_MS):
-    return Posting(content, "to", effort, expires_ms, urgency)
+    return Sending(content, "to", effort, expires_ms, urgency)
 
 
 def _send_next(outbox):

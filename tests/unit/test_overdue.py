@@ -6,9 +6,9 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.timing.duration import Span
 from feiqian.timing.moment import Moment
 from feiqian.wallet.overdue import (
+    OfflineStanding,
     OverdueAction,
     OverdueRule,
-    Standing,
     actions_due,
     check_unrestricted,
     judge_overdue,
@@ -24,13 +24,15 @@ ALL = OverdueRule(PRESET_MS, frozenset(OverdueAction))
 @pytest.mark.parametrize(
     ("shortest_ms", "standing"),
     [
-        (PRESET_MS - 1, Standing.NOT_OVERDUE),
-        (PRESET_MS, Standing.NOT_OVERDUE),
-        (PRESET_MS + 1, Standing.OVERDUE),
+        (PRESET_MS - 1, OfflineStanding.NOT_OVERDUE),
+        (PRESET_MS, OfflineStanding.NOT_OVERDUE),
+        (PRESET_MS + 1, OfflineStanding.OVERDUE),
     ],
 )
 @pytest.mark.parametrize("radius_ms", [0, 1, 500])
-def test_only_the_certain_duration_triggers(shortest_ms: int, standing: Standing, radius_ms: int):
+def test_only_the_certain_duration_triggers(
+    shortest_ms: int, standing: OfflineStanding, radius_ms: int
+):
     """Overdue begins one millisecond after the preset, counted at the interval's lower end."""
     now = Moment(LATEST_MS + shortest_ms + radius_ms, radius_ms)
     judgement = judge_overdue(now, SYNCHRONISED, PRESET_MS)
@@ -46,7 +48,7 @@ def test_what_is_only_possible_never_triggers(longest_ms: int):
     judgement = judge_overdue(now, SYNCHRONISED, PRESET_MS)
     assert judgement.offline is not None
     assert judgement.offline.at_most_ms == longest_ms
-    assert judgement.standing is Standing.NOT_OVERDUE
+    assert judgement.standing is OfflineStanding.NOT_OVERDUE
     assert ("may have been" in judgement.reason) is (longest_ms > PRESET_MS)
 
 
@@ -63,7 +65,7 @@ def test_what_is_only_possible_never_triggers(longest_ms: int):
 def test_what_is_unknown_triggers_nothing(now: Moment | None, synchronised: Moment | None):
     """Without time, without a synchronisation, or with one after now, nothing is overdue."""
     judgement = judge_overdue(now, synchronised, PRESET_MS)
-    assert judgement.standing is Standing.UNKNOWN
+    assert judgement.standing is OfflineStanding.UNKNOWN
     assert judgement.offline is None
     assert actions_due(ALL, judgement) == frozenset()
     check_unrestricted(ALL, judgement)

@@ -14,8 +14,8 @@ from feiqian.adapters.qr_frames import (
     PAYEE,
     PAYER,
     STILL_BYTES,
-    Frame,
     Gathering,
+    QrFrame,
     frames_of,
 )
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
@@ -26,7 +26,7 @@ def message_of(size: int) -> bytes:
     return random.Random(size).randbytes(size)
 
 
-def gathered(*frames: Frame) -> list[bytes]:
+def gathered(*frames: QrFrame) -> list[bytes]:
     """What comes of some frames."""
     gathering = Gathering()
     for frame in frames:
@@ -38,7 +38,7 @@ def gathered(*frames: Frame) -> list[bytes]:
 def test_a_short_message_is_one_code(size: int) -> None:
     """What fits one code is shown as one."""
     (frame,) = frames_of(b"SESS", PAYER, 3, message_of(size))
-    assert Frame.decode(frame.encode()) == frame
+    assert QrFrame.decode(frame.encode()) == frame
     assert (frame.side, frame.number, frame.body) == (PAYER, 3, message_of(size))
 
 
@@ -47,7 +47,7 @@ def test_a_short_message_is_one_code(size: int) -> None:
 def test_any_sufficient_part_of_the_frames_is_enough(size: int, chance: random.Random) -> None:
     """Of the frames of a long message a few more than its length needs suffice, in any order."""
     message = message_of(size)
-    frames = [Frame.decode(frame.encode()) for frame in frames_of(b"SESS", PAYEE, 0, message)]
+    frames = [QrFrame.decode(frame.encode()) for frame in frames_of(b"SESS", PAYEE, 0, message)]
     needed = -(-size // 560)
     caught = chance.sample(frames, min(needed + 2, len(frames)))
     assert gathered(*[frame for frame in caught if frame is not None]) == [message]
@@ -118,7 +118,7 @@ def test_what_strangers_show_is_bounded() -> None:
 )
 def test_what_is_no_sound_frame_is_nobodys(data: bytes) -> None:
     """Other codes, other versions, and frames that contradict themselves are not read."""
-    assert Frame.decode(data) is None
+    assert QrFrame.decode(data) is None
 
 
 @settings(max_examples=300, deadline=None)
@@ -152,7 +152,7 @@ def test_strangers_frames_break_nothing(
         for flags, number, length, packet_head, size in shown
     ]
     for code in [*codes, noise, b"FQ2" + noise]:
-        frame = Frame.decode(code)
+        frame = QrFrame.decode(code)
         if frame is not None:
             gathering.take(frame)
     assert list(gathering.messages()) == []

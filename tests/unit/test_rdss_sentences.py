@@ -12,8 +12,8 @@ from feiqian.wire.rdss.module import (
     AskSend,
     Dialect,
     Feedback,
-    Heard,
-    Identity,
+    ModuleIdentity,
+    ModuleMessage,
     Reason,
     Signal,
 )
@@ -27,19 +27,19 @@ SAID_BY_MODULES = [
     (
         Bds2(),
         b"$BDICI,0242286,00242286,0000011,6,60,3,N,0*38",
-        Identity("242286", "242286", 60, 3, 0),
+        ModuleIdentity("242286", "242286", 60, 3, 0),
     ),
-    (Bds2(), b"$BDICI,4207733,0,0,3,60,2,N,22*3A", Identity("4207733", "0", 60, 2, 22)),
+    (Bds2(), b"$BDICI,4207733,0,0,3,60,2,N,22*3A", ModuleIdentity("4207733", "0", 60, 2, 22)),
     (
         Bds2(),
         b"$BDTXR,1,4207733,1,2337,90000000000065C1FAF4B2E2CAD4*3F",
-        Heard("4207733", TEXT),
+        ModuleMessage("4207733", TEXT),
     ),
     (Bds2(), b"$BDSNR,0,0,0,0,0,0,48,0,0,0,0,0,41,0,0,0,44,44,0,0,0*5C", Signal(4)),
     (
         Bds3(),
         b"$BDICP,15240507,2032472,1,3,0,N,1,Y,1,0,0,3,1,1,5,1,1,2,2,500,100,10,10*65",
-        Identity("15240507", "2032472", 1, 5, 500),
+        ModuleIdentity("15240507", "2032472", 1, 5, 500),
     ),
     (Bds3(), b"$BDPWI,000000.00,00,01,51,40,33,0*7B", Signal(1)),
 ]
@@ -92,8 +92,8 @@ def test_both_directions_of_a_dialect_agree(dialect, content, number):
         line = dialect.request(request).encode()
         assert dialect.read_request(parse_sentence(line)) == request
     reports = [
-        Identity(address, str(number % 1000), 60, 3, number % 7),
-        Heard(address, content),
+        ModuleIdentity(address, str(number % 1000), 60, 3, number % 7),
+        ModuleMessage(address, content),
         Feedback(None),
         Feedback(Reason.TOO_OFTEN, number % 600 + 1),
         Feedback(Reason.SILENT),
@@ -120,9 +120,9 @@ def test_the_longest_message_fits_a_sentence():
 def test_content_in_the_mixed_form_is_read():
     """A4 and hexadecimal is content in both generations; Chinese text is none of ours."""
     mixed = Sentence("BDTXR", ("1", "4207733", "2", "2337", "A4" + TEXT.hex()))
-    assert Bds2().read_report(mixed) == Heard("4207733", TEXT)
+    assert Bds2().read_report(mixed) == ModuleMessage("4207733", TEXT)
     third = Sentence("BDTCI", ("04207733", "4207734", "2", "023242", "3", "0", "A4" + TEXT.hex()))
-    assert Bds3().read_report(third) == Heard("4207733", TEXT)
+    assert Bds3().read_report(third) == ModuleMessage("4207733", TEXT)
     chinese = Sentence("BDTXR", ("1", "4207733", "0", "2337", "hello"))
     assert Bds2().read_report(chinese) is None
     assert Bds3().read_report(Sentence("BDTCI", (*third.fields[:4], "1", "0", "hello"))) is None

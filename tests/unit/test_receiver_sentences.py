@@ -7,11 +7,11 @@ from operator import xor
 import pytest
 
 from feiqian.satellite.receiver import MAX_SENTENCE_BYTES, Sky, Talker, sentence, speak
-from feiqian.timing.fixes import Place
+from feiqian.timing.fixes import FixedPlace
 
 NOON_MS = 1_780_000_000_120  # 2026-05-28 20:26:40.12 UTC
-BEIJING = Place(399_042_000, 1_164_074_000, 5_000)
-SOUTH_WEST = Place(-123_456_789, -5_000_000, 5_000)
+BEIJING = FixedPlace(399_042_000, 1_164_074_000, 5_000)
+SOUTH_WEST = FixedPlace(-123_456_789, -5_000_000, 5_000)
 
 
 def test_known_sentence_has_its_checksum():
@@ -21,7 +21,7 @@ def test_known_sentence_has_its_checksum():
 
 @pytest.mark.parametrize("talker", list(Talker))
 @pytest.mark.parametrize("place", [BEIJING, SOUTH_WEST, None])
-def test_every_sentence_is_whole(talker: Talker, place: Place | None):
+def test_every_sentence_is_whole(talker: Talker, place: FixedPlace | None):
     """Each sentence names its constellation, keeps to 82 bytes and adds up."""
     said = speak(Sky(talker), NOON_MS, place)
     kinds = [raw[3:6].decode() for raw in said]

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from feiqian.institution.risk import Known, find, passes
+from feiqian.institution.risk import KnownWallet, find, passes
 from feiqian.money.limits import limits_of
 from feiqian.timing.moment import Moment
 from feiqian.wire.key_information import ChipCondition, KeyInformation
@@ -15,7 +15,7 @@ NOW = Moment(1_800_000_000_000, 500)
 NOW_S = NOW.midpoint_ms // 1_000
 LIMITS = limits_of(2)
 REPORT = KeyInformation(1, 5, 10, 100_00, 20_00, 30_00, bytes(6), 7, NOW_S, 1, 3, 0, 0)
-KNOWN = Known(
+KNOWN = KnownWallet(
     frozen=False,
     limits=LIMITS,
     previous=msgspec.structs.replace(REPORT, number=4, counter=9, offline_paid_minor=10_00),
@@ -31,7 +31,7 @@ def _said(**changes):
 
 def _known(**changes):
     fields = {name: getattr(KNOWN, name) for name in KNOWN.__slots__}
-    return REPORT, Known(**{**fields, **changes})
+    return REPORT, KnownWallet(**{**fields, **changes})
 
 
 CASES = [

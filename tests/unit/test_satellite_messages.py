@@ -13,7 +13,7 @@ from feiqian.wire.satellite import (
     MAX_REPORT_BYTES,
     MAX_SEALED_BYTES,
     Header,
-    Kind,
+    MessageKind,
     broadcast_message,
     open_message,
     read_header,
@@ -33,8 +33,8 @@ def _refused(data: bytes) -> Outcome:
 @pytest.mark.feature("W-06")
 def test_message_reads_at_the_other_end_alone():
     """What is sealed for a channel opens with that channel's key, and with no other's."""
-    data = seal_message(KEYS.up, Header(Kind.REPORT, 7, 1), b"report")
-    assert read_header(data) == Header(Kind.REPORT, 7, 1)
+    data = seal_message(KEYS.up, Header(MessageKind.REPORT, 7, 1), b"report")
+    assert read_header(data) == Header(MessageKind.REPORT, 7, 1)
     assert open_message(derive(PLATFORM, WALLET.public, 7).up, data) == b"report"
     for other in (derive(PLATFORM, WALLET.public, 8).up, KEYS.down):
         with pytest.raises(Refusal) as caught:
@@ -45,7 +45,7 @@ def test_message_reads_at_the_other_end_alone():
 @pytest.mark.feature("W-06")
 def test_every_bit_counts():
     """A message with any bit changed, header or seal, is not opened."""
-    data = seal_message(KEYS.up, Header(Kind.REPORT, 7, 1), b"report")
+    data = seal_message(KEYS.up, Header(MessageKind.REPORT, 7, 1), b"report")
     for place in range(8 * len(data)):
         forged = bytearray(data)
         forged[place // 8] ^= 1 << place % 8
@@ -56,7 +56,9 @@ def test_every_bit_counts():
 @pytest.mark.feature("W-06")
 def test_report_of_48_bytes_and_its_signature_fit_two_narrow_messages():
     """A key information set of 48 bytes goes up in two symbols of 64 bytes."""
-    data = seal_message(KEYS.up, Header(Kind.REPORT, 2**32 - 1, MAX_MESSAGE_NUMBER), bytes(48 + 64))
+    data = seal_message(
+        KEYS.up, Header(MessageKind.REPORT, 2**32 - 1, MAX_MESSAGE_NUMBER), bytes(48 + 64)
+    )
     assert len(data) == MAX_REPORT_BYTES == 128
 
 
@@ -64,11 +66,12 @@ def test_shapes_that_are_no_message_are_refused_by_name():
     """Unknown kinds, missing bodies, wrong addressees and excess are told apart."""
     assert _refused(b"") is Outcome.MALFORMED
     assert _refused(bytes(HEADER_BYTES + 1)) is Outcome.MALFORMED
-    assert _refused(Header(Kind.REPORT, 7, 1).encode()) is Outcome.MALFORMED
-    assert _refused(Header(Kind.REPORT, EVERYBODY, 1).encode() + b"x") is Outcome.MALFORMED
-    assert _refused(Header(Kind.BROADCAST, 7, 1).encode() + b"x") is Outcome.MALFORMED
+    assert _refused(Header(MessageKind.REPORT, 7, 1).encode()) is Outcome.MALFORMED
+    assert _refused(Header(MessageKind.REPORT, EVERYBODY, 1).encode() + b"x") is Outcome.MALFORMED
+    assert _refused(Header(MessageKind.BROADCAST, 7, 1).encode() + b"x") is Outcome.MALFORMED
     assert (
-        _refused(Header(Kind.REPORT, 7, 1).encode() + bytes(MAX_SEALED_BYTES)) is Outcome.TOO_LARGE
+        _refused(Header(MessageKind.REPORT, 7, 1).encode() + bytes(MAX_SEALED_BYTES))
+        is Outcome.TOO_LARGE
     )
     assert _refused(broadcast_message(1, bytes(MAX_BROADCAST_BYTES))) is Outcome.TOO_LARGE
 
@@ -76,11 +79,11 @@ def test_shapes_that_are_no_message_are_refused_by_name():
 def test_broadcast_is_for_everybody():
     """A broadcast names no channel and is in the clear."""
     data = broadcast_message(3, b"news")
-    assert read_header(data) == Header(Kind.BROADCAST, EVERYBODY, 3)
+    assert read_header(data) == Header(MessageKind.BROADCAST, EVERYBODY, 3)
     assert data[HEADER_BYTES:] == b"news"
 
 
 def test_numbers_that_do_not_fit_are_our_own_slip():
     """A channel that ran out of numbers is an error on this side, never sent."""
     with pytest.raises(LocalProtocolError):
-        Header(Kind.REPORT, 7, MAX_MESSAGE_NUMBER + 1).encode()
+        Header(MessageKind.REPORT, 7, MAX_MESSAGE_NUMBER + 1).encode()

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from feiqian.crypto.certificates import CERTIFICATE, Role, parse_certificate
+from feiqian.crypto.certificates import CERTIFICATE, KeyRole, parse_certificate
 from feiqian.crypto.trust import DIRECTORY, MAX_DIRECTORY_BYTES, TrustStore
 from feiqian.outcomes import Outcome
 from tests.golden import NOW_MS, SUITE_NAMES, golden, golden_trust, outcome_of, value_of
@@ -136,7 +136,7 @@ def test_chip_is_verified_up_to_the_root(world, trust):
         ("institution_a", {"issuer": "B"}, Outcome.BAD_CERTIFICATE),
         ("institution_a", {"issuer": "C"}, Outcome.UNKNOWN_ISSUER),
         ("platform", {"issuer": "platform"}, Outcome.UNKNOWN_ISSUER),
-        ("institution_a", {"role": Role.INSTITUTION}, Outcome.WRONG_ROLE),
+        ("institution_a", {"role": KeyRole.INSTITUTION}, Outcome.WRONG_ROLE),
         ("institution_a", {"subject": "B-7K2Q9D4M"}, Outcome.BAD_CERTIFICATE),
         ("institution_a", {"subject": "AB-7K2Q9D4M"}, Outcome.BAD_CERTIFICATE),
         ("institution_a", {"subject": "A"}, Outcome.BAD_CERTIFICATE),

@@ -17,7 +17,7 @@ from bumble.hci import Address
 from bumble.l2cap import LeCreditBasedChannel, LeCreditBasedChannelSpec
 
 from feiqian.adapters.ble_radio import BleRadio, answered, attempted
-from feiqian.adapters.message_stream import Inbox, framed
+from feiqian.adapters.message_stream import LinkInbox, framed
 from feiqian.outcomes import Outcome, Refusal
 
 SERVICE = UUID("6b7c8a10-3f5e-4c0e-9a51-7e5a1f0e0c01")
@@ -46,7 +46,7 @@ class BleLink:
     def __init__(self, radio: BleRadio, channel: LeCreditBasedChannel) -> None:
         self._radio = radio
         self._channel = channel
-        self._inbox = Inbox()
+        self._inbox = LinkInbox()
         self._closed = False
         channel.sink = self.take
         channel.on(channel.EVENT_CLOSE, self._lose)

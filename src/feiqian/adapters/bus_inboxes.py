@@ -27,7 +27,7 @@ SESSION_EXPIRY_S = 3_600
 
 
 @dataclass(slots=True, eq=False)
-class Inbox:
+class BusInbox:
     """What waits for one name, numbered in order of arrival."""
 
     name: str
@@ -40,7 +40,7 @@ class Inbox:
 class Presence:
     """One member that is connected now, until it leaves or another takes over its name."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: BusInbox) -> None:
         self._inbox = inbox
         self._shown = 0
         self._news = asyncio.Event()
@@ -84,7 +84,7 @@ class Inboxes:
     """All inboxes of one bus; belongs to one event loop."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
-        self._inboxes: dict[str, Inbox] = {}
+        self._inboxes: dict[str, BusInbox] = {}
         self._now_s = now_s
 
     def enter(self, name: str) -> Presence:
@@ -121,7 +121,7 @@ class Inboxes:
         if inbox.holder is not None:
             inbox.holder.wake()
 
-    def _known(self, name: str) -> Inbox | None:
+    def _known(self, name: str) -> BusInbox | None:
         """The inbox of a name, unless its member has been away for too long."""
         inbox = self._inboxes.get(name)
         if inbox is not None and self._is_over(inbox):
@@ -129,15 +129,15 @@ class Inboxes:
             return None
         return inbox
 
-    def _opened(self, name: str) -> Inbox:
+    def _opened(self, name: str) -> BusInbox:
         if len(self._inboxes) >= MAX_MEMBERS:
             self._inboxes = {
                 known: inbox for known, inbox in self._inboxes.items() if not self._is_over(inbox)
             }
         if len(self._inboxes) >= MAX_MEMBERS:
             raise Refusal(Outcome.BUSY, f"expected at most {MAX_MEMBERS} members")
-        self._inboxes[name] = Inbox(name)
+        self._inboxes[name] = BusInbox(name)
         return self._inboxes[name]
 
-    def _is_over(self, inbox: Inbox) -> bool:
+    def _is_over(self, inbox: BusInbox) -> bool:
         return inbox.holder is None and self._now_s() - inbox.left_at_s > SESSION_EXPIRY_S

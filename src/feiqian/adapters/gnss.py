@@ -9,10 +9,10 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from feiqian.adapters.gpsd import GpsdConnection, PositionReport, Report, SkyReport
+from feiqian.adapters.gpsd import GpsdConnection, Report, SkyReport, TimePositionVelocity
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Oscillator
-from feiqian.timing.fixes import Fix, Place
+from feiqian.timing.fixes import Fix, FixedPlace
 from feiqian.timing.moment import MAX_MS, Moment
 
 RECEIVER_DELAY_MS = 1_000
@@ -72,7 +72,7 @@ class GnssReceiver:
         raise Refusal(Outcome.FIX_MISSING, f"no fix in {MAX_REPORTS} reports of the receiver")
 
     def _fix_of(self, report: Report, source: str) -> Fix | None:
-        if not isinstance(report, PositionReport):
+        if not isinstance(report, TimePositionVelocity):
             return None
         moment = moment_of(report)
         if moment is None:
@@ -80,7 +80,7 @@ class GnssReceiver:
         return Fix(moment, self._oscillator.read(), source, place_of(report))
 
 
-def moment_of(report: PositionReport) -> Moment | None:
+def moment_of(report: TimePositionVelocity) -> Moment | None:
     """When a report was heard; None without a position fix, or a time that can be meant."""
     if report.mode < _FIXED or report.time is None:
         return None
@@ -96,11 +96,11 @@ def moment_of(report: PositionReport) -> Moment | None:
     return Moment(said_ms + half_ms, half_ms + int(error_s * 1000) + 1)
 
 
-def place_of(report: PositionReport) -> Place | None:
+def place_of(report: TimePositionVelocity) -> FixedPlace | None:
     """Where the receiver was, if it says so with its uncertainty."""
     if report.lat is None or report.lon is None or report.eph is None:
         return None
-    return Place(round(report.lat * 1e7), round(report.lon * 1e7), round(report.eph * 1000))
+    return FixedPlace(round(report.lat * 1e7), round(report.lon * 1e7), round(report.eph * 1000))
 
 
 def source_of(sky: SkyReport) -> str:

@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from feiqian.adapters.gpsd import GpsdConnection, PositionReport, SkyReport
+from feiqian.adapters.gpsd import GpsdConnection, SkyReport, TimePositionVelocity
 from feiqian.timing.moment import MAX_MS, Moment
 from feiqian.wire.positions import MAX_ACCURACY_MM, Position, PositionSourceKind
 
@@ -46,7 +46,7 @@ class GnssPositions:
         await self._gpsd.close()
 
 
-def position_of(report: PositionReport) -> Position | None:
+def position_of(report: TimePositionVelocity) -> Position | None:
     """A report as a position; None if it lacks what a position needs, or cannot be meant."""
     moment = _moment_of(report)
     if moment is None or report.lat is None or report.lon is None or not report.eph:
@@ -66,7 +66,7 @@ def position_of(report: PositionReport) -> Position | None:
         return None
 
 
-def _moment_of(report: PositionReport) -> Moment | None:
+def _moment_of(report: TimePositionVelocity) -> Moment | None:
     """When the position was taken."""
     if report.mode < _FIXED or report.time is None:
         return None

@@ -38,7 +38,7 @@ class SkyReport(msgspec.Struct, frozen=True):
     satellites: list[Satellite] = []
 
 
-class PositionReport(msgspec.Struct, frozen=True):
+class TimePositionVelocity(msgspec.Struct, frozen=True):
     """TPV: time, position, velocity; each only if known. Metres, degrees, seconds."""
 
     mode: int = 0
@@ -53,11 +53,11 @@ class PositionReport(msgspec.Struct, frozen=True):
     track: float | None = None
 
 
-Report = SkyReport | PositionReport
+Report = SkyReport | TimePositionVelocity
 
-_SHAPES: dict[str, type[SkyReport] | type[PositionReport]] = {
+_SHAPES: dict[str, type[SkyReport] | type[TimePositionVelocity]] = {
     "SKY": SkyReport,
-    "TPV": PositionReport,
+    "TPV": TimePositionVelocity,
 }
 
 

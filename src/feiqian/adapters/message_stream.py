@@ -1,8 +1,8 @@
 """Messages over a medium that carries bytes: each is its length (4 bytes, big endian) and itself.
 
 `MessageReader` cuts a stream into messages and refuses a length above the limit before it keeps
-anything of the message. `Inbox` stands between a medium that calls back, or lives in a thread, and
-a link that is awaited: what has arrived is read to its last whole message, then the end is told.
+anything of the message. `LinkInbox` stands between a medium that calls back, or lives in a thread,
+and a link that is awaited: what has arrived is read to its last whole message, then the end is told.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class MessageReader:
             yield message
 
 
-class Inbox:
+class LinkInbox:
     """What has arrived over a link and how it ended; belongs to one event loop."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Self
 
 from feiqian.adapters.iso_dep import CardSide, Radio, ReaderSide
-from feiqian.adapters.message_stream import Inbox, framed
+from feiqian.adapters.message_stream import LinkInbox, framed
 from feiqian.adapters.nfc_apdus import (
     MAX_CHUNK_BYTES,
     CardApplication,
@@ -41,7 +41,7 @@ class Pipe:
         self._lock = threading.Condition()
         self._outgoing = bytearray()
         self._closing = False
-        self.inbox = Inbox()
+        self.inbox = LinkInbox()
         self.opened = asyncio.Event()
         self.emptied = asyncio.Event()
         """Set when the session has taken everything."""

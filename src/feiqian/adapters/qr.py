@@ -22,8 +22,8 @@ from feiqian.adapters.qr_frames import (
     PAYEE,
     PAYER,
     SESSION_BYTES,
-    Frame,
     Gathering,
+    QrFrame,
     frames_of,
 )
 from feiqian.outcomes import Outcome, Refusal
@@ -128,11 +128,11 @@ class QrLink:
             if state is None or self._seen.get(path.name) == state:
                 continue
             for code in await asyncio.to_thread(_read_codes, path):
-                self._take(Frame.decode(code))
+                self._take(QrFrame.decode(code))
             self._seen[path.name] = state
             self._received.extend(self._gathering.messages())
 
-    def _take(self, frame: Frame | None) -> None:
+    def _take(self, frame: QrFrame | None) -> None:
         if frame is None or frame.side == self._side:
             return
         if not self._session and frame.session.hex() != self._ended:

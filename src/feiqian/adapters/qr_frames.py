@@ -43,7 +43,7 @@ PAYEE, PAYER = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class QrFrame:
     """One code: a whole message, or a packet of its fountain."""
 
     session: bytes
@@ -61,7 +61,7 @@ class Frame:
         return _MAGIC + self.session + bytes([flags]) + numbers + self.digest + self.body
 
     @classmethod
-    def decode(cls, data: bytes) -> "Frame | None":
+    def decode(cls, data: bytes) -> "QrFrame | None":
         """Read an image's bytes; None when they are not a frame of ours, or not a sound one."""
         if not _HEAD_BYTES <= len(data) <= MAX_CODE_BYTES or not data.startswith(_MAGIC):
             return None
@@ -85,13 +85,13 @@ class Frame:
         )
 
 
-def frames_of(session: bytes, side: int, number: int, message: bytes) -> tuple[Frame, ...]:
+def frames_of(session: bytes, side: int, number: int, message: bytes) -> tuple[QrFrame, ...]:
     """The codes to show for a message, the one that is enough or half as many again as needed."""
     streamed = len(message) > STILL_BYTES
     bodies = _packets(message) if streamed else [message]
     digest = _digest(message)
     return tuple(
-        Frame(session, side, number, len(message), digest, streamed, body) for body in bodies
+        QrFrame(session, side, number, len(message), digest, streamed, body) for body in bodies
     )
 
 
@@ -109,7 +109,7 @@ class Gathering:
         self._whole: dict[int, bytes] = {}
         self._fountains: dict[tuple[int, int, bytes], Decoder] = {}
 
-    def take(self, frame: Frame) -> None:
+    def take(self, frame: QrFrame) -> None:
         """Take up a frame, or leave it: what is not among the next messages is of no use."""
         ahead = frame.number - self._expected
         if not 0 <= ahead < MAX_AHEAD or frame.number in self._whole:
@@ -118,7 +118,7 @@ class Gathering:
         if message is not None and _digest(message) == frame.digest:
             self._whole[frame.number] = message
 
-    def _poured(self, frame: Frame) -> bytes | None:
+    def _poured(self, frame: QrFrame) -> bytes | None:
         key = frame.number, frame.length, frame.digest
         if key not in self._fountains and len(self._fountains) >= MAX_GATHERED:
             return None

@@ -28,7 +28,7 @@ MOMENT_RADIUS_MS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class RouteStop:
     """A place on the way."""
 
     latitude_e7: int
@@ -45,7 +45,7 @@ class RoutePositions:
 
     def __init__(
         self,
-        stops: Sequence[Stop],
+        stops: Sequence[RouteStop],
         clock: Clock,
         seed: int,
         accuracy_mm: int = 3_000,
@@ -112,7 +112,7 @@ class RoutePositions:
         return self._error_mm
 
 
-def place_at(stops: Sequence[Stop], passed_ms: int) -> tuple[float, float, int] | None:
+def place_at(stops: Sequence[RouteStop], passed_ms: int) -> tuple[float, float, int] | None:
     """Latitude, longitude and speed after so long; None in a tunnel. At the end one stands."""
     for stop, following in pairwise(stops):
         if passed_ms < stop.stand_ms:
@@ -126,14 +126,14 @@ def place_at(stops: Sequence[Stop], passed_ms: int) -> tuple[float, float, int] 
     return stops[-1].latitude_e7, stops[-1].longitude_e7, 0
 
 
-def _way_ms(start: Stop, end: Stop) -> int:
+def _way_ms(start: RouteStop, end: RouteStop) -> int:
     north_mm = (end.latitude_e7 - start.latitude_e7) * _MM_PER_E7
     shrink = math.cos(math.radians(start.latitude_e7 / 1e7))
     east_mm = (end.longitude_e7 - start.longitude_e7) * _MM_PER_E7 * shrink
     return max(1, round(math.hypot(north_mm, east_mm) * 1000 / start.speed_mm_s))
 
 
-def _between(start: Stop, end: Stop, share: float) -> tuple[float, float, int]:
+def _between(start: RouteStop, end: RouteStop, share: float) -> tuple[float, float, int]:
     latitude = start.latitude_e7 + share * (end.latitude_e7 - start.latitude_e7)
     longitude = start.longitude_e7 + share * (end.longitude_e7 - start.longitude_e7)
     return latitude, longitude, start.speed_mm_s

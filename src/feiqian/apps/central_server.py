@@ -40,7 +40,7 @@ from feiqian.central.documents import (
     CycleReport,
     ModeChange,
     ModeChosen,
-    Report,
+    PlatformReport,
     ReservesBalance,
     ReservesChange,
 )
@@ -103,11 +103,13 @@ def platform_app(platform: Platform, gateway: SatelliteGateway, operator_token: 
 def operations(platform: Platform) -> list[Operation]:
     """What the operator can do over HTTP."""
 
-    async def report(_: None) -> Report:
+    async def report(_: None) -> PlatformReport:
         return await platform.report()
 
     return [
-        Operation("GET", REPORT, "The books, and whether they are in order", report, Report),
+        Operation(
+            "GET", REPORT, "The books, and whether they are in order", report, PlatformReport
+        ),
         Operation(
             "POST",
             RESERVES,

@@ -1,10 +1,10 @@
 """The platform's documents as lines for people; programs ask for JSON instead."""
 
-from feiqian.central.documents import CycleReport, Report
+from feiqian.central.documents import CycleReport, PlatformReport
 from feiqian.money.amounts import format_amount
 
 
-def report_text(answer: Report) -> list[str]:
+def report_text(answer: PlatformReport) -> list[str]:
     """The books, one line per institution and per invariant."""
     paid_in, issued = format_amount(answer.paid_in_minor), format_amount(answer.authorised_minor)
     lines = [f"{paid_in} paid in, {issued} issued, directory {answer.directory_number}"]

@@ -19,8 +19,8 @@ from feiqian.apps.output import EXIT_REFUSED, Output, command
 from feiqian.crypto.suite_names import suite_named
 from feiqian.money.amounts import format_amount
 from feiqian.testing.audit import auditor
-from feiqian.testing.audit.evidence import Evidence, Views
-from feiqian.testing.audit.report import Report
+from feiqian.testing.audit.evidence import StoredEvidence, Views
+from feiqian.testing.audit.report import AuditReport
 
 MAX_SHOWN = 10
 """Most discrepancies and transfers in flight shown to people; ``--json`` has more."""
@@ -39,7 +39,7 @@ async def audit(output: Output, folder: Path) -> None:
 
 
 @contextmanager
-def evidence_in(folder: Path) -> Iterator[Evidence]:
+def evidence_in(folder: Path) -> Iterator[StoredEvidence]:
     """The databases of a network directory: all opened once, and then all once more.
 
     Raises `Refusal` malformed when one is missing or cannot be read.
@@ -56,7 +56,7 @@ def evidence_in(folder: Path) -> Iterator[Evidence]:
         early = {name: stack.enter_context(SqliteSnapshot(path)) for name, path in paths.items()}
         late = {name: stack.enter_context(SqliteSnapshot(path)) for name, path in paths.items()}
         views = {name: Views(early[name], late[name]) for name in paths}
-        yield Evidence(
+        yield StoredEvidence(
             suite=suite,
             root_raw=read_root(folder / CENTRAL / central.root_file, suite).root.raw,
             platform=views.pop(CENTRAL),
@@ -64,7 +64,7 @@ def evidence_in(folder: Path) -> Iterator[Evidence]:
         )
 
 
-def _lines(report: Report) -> list[str]:
+def _lines(report: AuditReport) -> list[str]:
     """For people: a table, what is in flight, and the verdict."""
     lines = [_row("", "issued", "in circulation", "redeemed", "in flight")]
     lines += [
@@ -97,7 +97,7 @@ def _lines(report: Report) -> list[str]:
     return lines + _verdict(report)
 
 
-def _verdict(report: Report) -> list[str]:
+def _verdict(report: AuditReport) -> list[str]:
     if report.holds:
         return [f"P-06 holds: {report.facts:,} facts checked."]
     lines = [

@@ -24,7 +24,7 @@ from feiqian.central.documents import (
     CycleReport,
     ModeChange,
     ModeChosen,
-    Report,
+    PlatformReport,
     ReservesBalance,
     ReservesChange,
 )
@@ -72,7 +72,7 @@ async def serve(output: Output, config_path: Path) -> None:
 @command
 async def report(output: Output, config_path: Path) -> None:
     """Show the books; exit code 4 when an invariant does not hold."""
-    answer = await client(config_path).get(central_server.REPORT, Report)
+    answer = await client(config_path).get(central_server.REPORT, PlatformReport)
     output.result(answer, *report_text(answer))
     if not answer.in_order:
         raise click.exceptions.Exit(BROKEN)

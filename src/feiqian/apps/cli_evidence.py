@@ -35,7 +35,7 @@ class ShownTransfer(Struct, frozen=True):
     moment_ms: int
 
 
-class Shown(Struct, frozen=True):
+class ShownEvidence(Struct, frozen=True):
     """What evidence claims; nothing of it is verified."""
 
     wallet: str
@@ -69,7 +69,7 @@ async def show(output: Output, file: Path, suite: str) -> None:
     chosen = suite_named(suite)
     claimed = cbor.decode(_read(file), Evidence, limit=MAX_EVIDENCE_BYTES)
     owner = parse_certificate(chosen, claimed.owner_certificate).value
-    shown = Shown(
+    shown = ShownEvidence(
         owner.subject,
         owner.issuer,
         claimed.consumed.hex(),

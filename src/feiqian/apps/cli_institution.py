@@ -64,7 +64,7 @@ def _report_text(shown: operations.KeyReport) -> str:
 @command
 async def report(output: Output, config_path: Path) -> None:
     """The institution at a glance."""
-    answer = await _client(config_path).get("/api/report", operations.Report)
+    answer = await _client(config_path).get("/api/report", operations.InstitutionReport)
     lines = [f"  {name:<24}{format_amount(minor):>16}" for name, minor in answer.balances.items()]
     output.result(
         answer,

@@ -40,7 +40,7 @@ class ShownOffender(Struct, frozen=True):
     since_ms: int
 
 
-class Shown(Struct, frozen=True):
+class ShownList(Struct, frozen=True):
     """A list at a glance."""
 
     number: int
@@ -86,7 +86,7 @@ async def show(output: Output, file: Path, root: Path, suite: str) -> None:
 
 def _show(output: Output, held: HeldList) -> None:
     state, offenders = held.state, held.listed.offenders
-    shown = Shown(
+    shown = ShownList(
         number=state.number,
         issued_at_ms=state.issued_at_ms,
         age_ms=max(0, SystemClock().now().midpoint_ms - state.issued_at_ms),

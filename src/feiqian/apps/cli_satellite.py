@@ -26,7 +26,7 @@ from feiqian.satellite.sky import (
     build_sky,
     terminal_addresses,
 )
-from feiqian.timing.fixes import Place
+from feiqian.timing.fixes import FixedPlace
 from feiqian.wire.rdss.module import MAX_PERIOD_S
 from feiqian.wire.short_messages import RDSS3_REGIONAL
 
@@ -51,7 +51,7 @@ class Module(msgspec.Struct, frozen=True):
     """For gpsd."""
 
 
-class Started(msgspec.Struct, frozen=True):
+class StartedConstellation(msgspec.Struct, frozen=True):
     """A constellation that runs."""
 
     seed: int
@@ -186,7 +186,7 @@ async def _run(output: Output, sky: Simulator, seed: int, modules: Sequence[Modu
             stack.push_async_callback(server.close)
         running = asyncio.ensure_future(sky.run())
         station, *others = modules
-        started = Started(seed, station, BROADCAST_ADDRESS, others)
+        started = StartedConstellation(seed, station, BROADCAST_ADDRESS, others)
         output.result(started, *_lines(started))
         await end_wished()
         running.cancel()
@@ -212,7 +212,7 @@ def _coverage(window: tuple[int, int] | None) -> Coverage:
     return Coverage(round_s * 1000, visible_s * 1000)
 
 
-def _place(text: str) -> Place | None:
+def _place(text: str) -> FixedPlace | None:
     if text == "none":
         return None
     try:
@@ -221,10 +221,10 @@ def _place(text: str) -> Place | None:
         raise Refusal(Outcome.MALFORMED, "expected a place as LATITUDE,LONGITUDE") from None
     if abs(latitude) > 900_000_000 or abs(longitude) > 1_800_000_000:
         raise Refusal(Outcome.MALFORMED, "expected degrees, up to 90 north and 180 east")
-    return Place(latitude, longitude, PLACE_ACCURACY_MM)
+    return FixedPlace(latitude, longitude, PLACE_ACCURACY_MM)
 
 
-def _lines(started: Started) -> list[str]:
+def _lines(started: StartedConstellation) -> list[str]:
     station = started.station
     return [
         f"Seed {started.seed}; whoever listens to all: {started.broadcast}",

@@ -16,7 +16,7 @@ from feiqian.chip.session import ChipSession
 from feiqian.outcomes import Outcome
 
 
-class Codes(msgspec.Struct, frozen=True):
+class TriesLeft(msgspec.Struct, frozen=True):
     """What both answer: tries left of each code."""
 
     outcome: Outcome
@@ -62,6 +62,6 @@ def _read_new_pin(output: Output, new_pin: str | None) -> bytes:
     return read_code(output, new_pin, "New PIN", "--new-pin or FEIQIAN_NEW_PIN", new=True)
 
 
-def _codes(chip: ChipSession) -> Codes:
+def _codes(chip: ChipSession) -> TriesLeft:
     status = chip.status()
-    return Codes(Outcome.ACCEPTED, status.pin_tries, status.puk_tries)
+    return TriesLeft(Outcome.ACCEPTED, status.pin_tries, status.puk_tries)

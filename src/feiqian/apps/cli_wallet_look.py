@@ -12,10 +12,10 @@ from feiqian.money.amounts import format_amount
 from feiqian.wallet import history as histories
 
 
-class Past(msgspec.Struct, frozen=True):
+class HistoryAnswer(msgspec.Struct, frozen=True):
     """What `history` answers, newest first."""
 
-    entries: list[histories.Entry]
+    entries: list[histories.HistoryLine]
 
 
 @click.command()
@@ -40,5 +40,5 @@ async def balance(output: Output, folder: Path) -> None:
 async def history(output: Output, folder: Path) -> None:
     """What happened, newest first."""
     async with opened_wallet(folder) as opened:
-        answer = Past(await opened.history())
+        answer = HistoryAnswer(await opened.history())
     output.result(answer, *map(wallet_text.history_line, answer.entries))

@@ -36,7 +36,7 @@ CLEAR_SCREEN = "\x1b[H\x1b[2J"
 LINK_HELP = f"{FORMS}; see docs/links.md."
 
 
-class Settled(msgspec.Struct, frozen=True):
+class PaymentEnd(msgspec.Struct, frozen=True):
     """What `pay` and `receive` answer."""
 
     outcome: Outcome
@@ -178,6 +178,8 @@ def _show(output: Output) -> Callable[[bytes], None]:
 def _settled(output: Output, finish: Finish, sentence: str) -> None:
     if finish.outcome not in SUCCESSES:
         raise Refusal(finish.outcome, finish.detail)
-    answer = Settled(finish.outcome, finish.detail, finish.amount_minor, finish.peer, finish.loaded)
+    answer = PaymentEnd(
+        finish.outcome, finish.detail, finish.amount_minor, finish.peer, finish.loaded
+    )
     later = [] if finish.loaded else ["Load it onto the chip with: feiqian wallet sync"]
     output.result(answer, sentence, *later)

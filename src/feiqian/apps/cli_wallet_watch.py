@@ -27,14 +27,14 @@ from feiqian.ports import Link
 from feiqian.wallet.channel import held_channel
 from feiqian.wallet.overdue import OverdueJudgement
 from feiqian.wallet.relay import ask_neighbour
-from feiqian.wallet.satellite import Heard, SatelliteDesk
+from feiqian.wallet.satellite import MessageEffect, SatelliteDesk
 from feiqian.wallet.timekeeping import TimeStatus
 from feiqian.wallet.watching import Air, Sight, Watch
 
 DEFAULT_EVERY_S = 60
 
 
-class News(Struct, frozen=True):
+class WatchedNews(Struct, frozen=True):
     """One thing that came from the platform."""
 
     kind: str
@@ -56,7 +56,7 @@ class Look(Struct, frozen=True):
     reporting: bool
     due: tuple[str, ...]
     problems: tuple[str, ...]
-    heard: tuple[News, ...]
+    heard: tuple[WatchedNews, ...]
 
 
 @click.command()
@@ -189,7 +189,7 @@ def _named(choice: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _look(sight: Sight, heard: list[Heard]) -> Look:
+def _look(sight: Sight, heard: list[MessageEffect]) -> Look:
     return Look(
         connected=sight.connected,
         time=sight.time,
@@ -202,9 +202,9 @@ def _look(sight: Sight, heard: list[Heard]) -> Look:
     )
 
 
-def _news(heard: Heard) -> News:
+def _news(heard: MessageEffect) -> WatchedNews:
     answered = heard.answered
-    return News(
+    return WatchedNews(
         kind=heard.kind.name.lower(),
         acknowledged=None if answered is None else answered.number,
         synchronised=heard.synchronised,
@@ -227,7 +227,7 @@ def _lines(look: Look) -> Iterator[str]:
     yield from _news_lines(look.heard)
 
 
-def _news_lines(news: tuple[News, ...]) -> Iterator[str]:
+def _news_lines(news: tuple[WatchedNews, ...]) -> Iterator[str]:
     for each in news:
         if each.acknowledged is not None:
             yield f"The platform has message {each.acknowledged}."

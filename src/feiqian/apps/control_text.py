@@ -10,7 +10,7 @@ from feiqian.central.control_documents import (
     StationStanding,
     WalletReport,
 )
-from feiqian.central.proposals import Decision
+from feiqian.central.proposals import ProposalStage
 from feiqian.money.amounts import format_amount
 
 MAX_LINES = 12
@@ -21,7 +21,7 @@ def proposal_text(shown: ProposalStanding) -> str:
     """A proposal in one line."""
     if shown.order is not None:
         return f"Order {shown.order} is issued."
-    if shown.decision is Decision.OPEN:
+    if shown.decision is ProposalStage.OPEN:
         return f"Proposal {shown.number} waits for another operator: {shown.summary}"
     return f"Proposal {shown.number} is {shown.decision}."
 
@@ -29,7 +29,7 @@ def proposal_text(shown: ProposalStanding) -> str:
 def orders_text(report: ControlReport) -> Iterator[str]:
     """Every order, and what waits for approval."""
     for shown in report.proposals:
-        if shown.decision is Decision.OPEN:
+        if shown.decision is ProposalStage.OPEN:
             yield f"draft     proposal {shown.number} of {shown.proposed_by}: {shown.summary}"
     for order in report.orders:
         yield from _order_text(order)

@@ -6,7 +6,7 @@ import click
 
 from feiqian.adapters.clock import SystemClock
 from feiqian.adapters.position_addresses import open_positions
-from feiqian.adapters.route_positions import RoutePositions, Stop
+from feiqian.adapters.route_positions import RoutePositions, RouteStop
 from feiqian.apps.places import parse_place
 from feiqian.ports import PositionSource
 from feiqian.protocol.service.records import VehicleService
@@ -25,7 +25,7 @@ async def source_of(place: str | None, accuracy_m: int, positions: str | None) -
     if positions is not None:
         return await open_positions(positions, clock)
     assert place is not None
-    stops = (Stop(*parse_place(place)),)
+    stops = (RouteStop(*parse_place(place)),)
     return RoutePositions(stops, clock, 0, accuracy_m * 1000, exact=True)
 
 

@@ -17,7 +17,7 @@ from feiqian.apps.configuration import (
     write_secret,
     write_toml,
 )
-from feiqian.central.ground_station import GroundStation, Identity
+from feiqian.central.ground_station import GroundStation, StationIdentity
 from feiqian.crypto.suite_names import suite_named
 from feiqian.outcomes import Outcome, Refusal
 
@@ -59,10 +59,10 @@ async def serve_ground(config_path: Path) -> None:
         await courier.close()
 
 
-def _identity(config: GroundConfig, folder: Path) -> Identity:
+def _identity(config: GroundConfig, folder: Path) -> StationIdentity:
     suite = suite_named(config.suite)
     trust = read_root(folder / config.root_file, suite)
-    return Identity(
+    return StationIdentity(
         name=config.name,
         key=read_key(folder / config.key_file, suite),
         suite=suite,

@@ -151,7 +151,9 @@ def operations_of(operator: operations.Operator) -> list[Operation]:
         return Operation("POST", f"/api/{path}", summary, handle, answer, body)  # type: ignore[arg-type]
 
     return [
-        Operation("GET", "/api/report", "At a glance", operator.report, operations.Report),
+        Operation(
+            "GET", "/api/report", "At a glance", operator.report, operations.InstitutionReport
+        ),
         post(
             "issuance",
             "Order issuance from the platform",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from feiqian.money.amounts import format_amount
-from feiqian.wallet.history import Entry
+from feiqian.wallet.history import HistoryLine
 from feiqian.wallet.orders import Judged
 from feiqian.wallet.wallet import Balance
 
@@ -26,7 +26,7 @@ def balance_lines(balance: Balance) -> Iterator[str]:
     )
 
 
-def history_line(entry: Entry) -> str:
+def history_line(entry: HistoryLine) -> str:
     """One entry."""
     checked = f"checked by: {entry.checked_by}" if entry.checked_by else ""
     told = filter(None, (entry.verification, checked, entry.detail))

@@ -12,7 +12,7 @@ from feiqian.crypto.certificates import (
     CERTIFICATE,
     PLATFORM,
     Certificate,
-    Role,
+    KeyRole,
     SignedCertificate,
     parse_certificate,
     verify_certificate,
@@ -39,7 +39,7 @@ class Authority:
         """The certificate of the key that an institution has had since `since_ms` (P-02)."""
         certificate = Certificate(
             VERSION,
-            Role.INSTITUTION,
+            KeyRole.INSTITUTION,
             code,
             public_key,
             PLATFORM,
@@ -54,7 +54,7 @@ def self_signed_root(suite: Suite, key: PrivateKey, now_ms: int) -> bytes:
     """The root certificate of a new network, for everybody to pin."""
     root = Certificate(
         VERSION,
-        Role.PLATFORM,
+        KeyRole.PLATFORM,
         PLATFORM,
         key.public,
         PLATFORM,
@@ -71,7 +71,7 @@ def take_office(suite: Suite, root_raw: bytes, key: PrivateKey) -> Authority:
     Raises `Refusal` when the certificate is no root; `LocalProtocolError` when the key is another's.
     """
     root = parse_certificate(suite, root_raw)
-    verify_certificate(suite, root, root.value, Role.PLATFORM)
+    verify_certificate(suite, root, root.value, KeyRole.PLATFORM)
     if root.value.public_key != key.public:
         raise LocalProtocolError("expected the private key of the root certificate")
     return Authority(suite, root, key)

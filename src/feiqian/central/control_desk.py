@@ -41,7 +41,7 @@ from feiqian.central.control_documents import (
 )
 from feiqian.central.downlinks import broadcast_list
 from feiqian.central.office import Office
-from feiqian.central.proposals import Proposal, ProposedAction, Wish
+from feiqian.central.proposals import Proposal, ProposalWish, ProposedAction
 from feiqian.ports import Transaction
 
 A = TypeVar(
@@ -180,7 +180,7 @@ class ControlDesk:
         now_ms: int,
     ) -> Proposal:
         document = msgspec.json.encode(wish)
-        return proposals.propose(tx, Wish(action, document, needs_second, operator), now_ms)
+        return proposals.propose(tx, ProposalWish(action, document, needs_second, operator), now_ms)
 
     def _settle(
         self, tx: Transaction, entered: Proposal, operator: str, now_ms: int

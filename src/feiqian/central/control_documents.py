@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from feiqian.central.documents import OperatorKey, PublicKeyHex
 from feiqian.central.list_documents import Reason
-from feiqian.central.proposals import Decision, ProposedAction
+from feiqian.central.proposals import ProposalStage, ProposedAction
 from feiqian.crypto.certificates import WalletNumber
 from feiqian.money.amounts import AmountOrZeroMinor
 from feiqian.outcomes import Outcome
@@ -126,7 +126,7 @@ class ProposalStanding(Struct, frozen=True):
     needs_second: bool
     proposed_by: str
     proposed_at_ms: int
-    decision: Decision
+    decision: ProposalStage
     decided_by: str
     order: int | None
     """The number of the order that was issued."""

@@ -19,9 +19,9 @@ from feiqian.central.control_documents import (
     WalletReport,
     WalletReports,
 )
-from feiqian.central.deliveries import Delivery, OrderState
+from feiqian.central.deliveries import OrderDelivery, OrderState
 from feiqian.central.proposals import Proposal
-from feiqian.central.wallet_reports import Kept
+from feiqian.central.wallet_reports import JudgedReport
 from feiqian.crypto.suites import Suite
 from feiqian.outcomes import Outcome
 from feiqian.ports import Transaction
@@ -79,7 +79,7 @@ def _order(tx: Transaction, issued: Issued, now_ms: int) -> OrderStanding:
     )
 
 
-def _state(tx: Transaction, issued: Issued, met: list[Delivery], now_ms: int) -> OrderState:
+def _state(tx: Transaction, issued: Issued, met: list[OrderDelivery], now_ms: int) -> OrderState:
     """Of one wallet's order what became of it there; of others whether they were sent."""
     if issued.scope.kind is ScopeKind.WALLET and met:
         return deliveries.state_now(met[0], issued.expires_at_ms, now_ms)
@@ -89,7 +89,7 @@ def _state(tx: Transaction, issued: Issued, met: list[Delivery], now_ms: int) ->
     return OrderState.SENT if was_sent else OrderState.ISSUED
 
 
-def _delivery(shown: Delivery, expires_at_ms: int, now_ms: int) -> DeliveryStanding:
+def _delivery(shown: OrderDelivery, expires_at_ms: int, now_ms: int) -> DeliveryStanding:
     return DeliveryStanding(
         shown.wallet,
         deliveries.state_now(shown, expires_at_ms, now_ms),
@@ -107,7 +107,7 @@ def wallet_reports_of(tx: Transaction, suite: Suite, wallet: str) -> WalletRepor
     return WalletReports(tuple(_wallet_report(suite, each) for each in kept))
 
 
-def _wallet_report(suite: Suite, kept: Kept) -> WalletReport:
+def _wallet_report(suite: Suite, kept: JudgedReport) -> WalletReport:
     said = KEY_INFORMATION.peek(suite, kept.raw)
     return WalletReport(
         kept.wallet,

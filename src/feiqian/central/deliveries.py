@@ -69,7 +69,7 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class GenuineNews:
     """News of a wallet whose receipts are genuine."""
 
     wallet: str
@@ -80,7 +80,7 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class OrderDelivery:
     """An order at one wallet."""
 
     number: int
@@ -93,13 +93,13 @@ class Delivery:
     outcome: str
 
 
-def read_news(suite: Suite, wallet: str, chip_key: bytes, way: Way, told: OrderNews) -> News:
+def read_news(suite: Suite, wallet: str, chip_key: bytes, way: Way, told: OrderNews) -> GenuineNews:
     """Judge receipts by the chip's key. `Refusal`: malformed and its kin, bad_signature."""
     receipts = []
     for compact in told.receipts:
         raw = restore(suite, compact)
         receipts.append((raw, CONTROL_RECEIPT.read(suite, raw, chip_key)))
-    return News(wallet, way, tuple(receipts), told)
+    return GenuineNews(wallet, way, tuple(receipts), told)
 
 
 def mark_sent(tx: Transaction, number: int, wallet: str, way: Way, now_ms: int) -> None:
@@ -113,7 +113,7 @@ def mark_sent(tx: Transaction, number: int, wallet: str, way: Way, now_ms: int) 
     )
 
 
-def take_news(tx: Transaction, news: News, now_ms: int) -> None:
+def take_news(tx: Transaction, news: GenuineNews, now_ms: int) -> None:
     """Book what a wallet says of its orders; what is said of unknown orders is left out."""
     for number in news.told.held:
         _change(tx, news, number, OrderState.DELIVERED, Outcome.ACCEPTED, now_ms)
@@ -125,7 +125,7 @@ def take_news(tx: Transaction, news: News, now_ms: int) -> None:
 
 
 def _take_receipt(
-    tx: Transaction, news: News, raw: bytes, receipt: ControlReceipt, now_ms: int
+    tx: Transaction, news: GenuineNews, raw: bytes, receipt: ControlReceipt, now_ms: int
 ) -> None:
     state = _state_by(receipt.outcome)
     if state is OrderState.SUPERSEDED and _is_notice(tx, receipt.number):
@@ -159,7 +159,12 @@ def _state_by(outcome: Outcome) -> OrderState:
 
 
 def _change(
-    tx: Transaction, news: News, number: int, state: OrderState, outcome: Outcome, now_ms: int
+    tx: Transaction,
+    news: GenuineNews,
+    number: int,
+    state: OrderState,
+    outcome: Outcome,
+    now_ms: int,
 ) -> bool:
     """Move a delivery on; False when its state stands above what is said now."""
     if not tx.query("SELECT 1 FROM control_orders WHERE number = ?", (number,)):
@@ -206,17 +211,17 @@ def _place(number: int, kind: int, scope: int, name: str) -> Place:
     return place_of(OrderKind(kind), Scope(ScopeKind(scope), name), number)
 
 
-def of_order(tx: Transaction, number: int, limit: int) -> list[Delivery]:
+def of_order(tx: Transaction, number: int, limit: int) -> list[OrderDelivery]:
     """The wallets that an order is known to have met, those that changed last first."""
     rows = tx.query(
         "SELECT number, wallet, state, way, sent_at_ms, times_sent, changed_at_ms, outcome"
         " FROM deliveries WHERE number = ? ORDER BY changed_at_ms DESC, wallet LIMIT ?",
         (number, limit),
     )
-    return [Delivery(row[0], row[1], OrderState(row[2]), *row[3:]) for row in rows]
+    return [OrderDelivery(row[0], row[1], OrderState(row[2]), *row[3:]) for row in rows]
 
 
-def state_now(delivery: Delivery, expires_at_ms: int, now_ms: int) -> OrderState:
+def state_now(delivery: OrderDelivery, expires_at_ms: int, now_ms: int) -> OrderState:
     """A delivery's state, by the calendar as well."""
     if delivery.state in FINAL or now_ms <= expires_at_ms:
         return delivery.state

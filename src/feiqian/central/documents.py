@@ -106,7 +106,7 @@ class ObligationStanding(Struct, frozen=True):
     settled_total_minor: int
 
 
-class Report(Struct, frozen=True):
+class PlatformReport(Struct, frozen=True):
     """The platform's books and whether they are in order; minor units."""
 
     mode: SettlementMode

@@ -30,7 +30,7 @@ from feiqian.wire.satellite import (
     MAX_MESSAGE_NUMBER,
     Broadcast,
     Header,
-    Kind,
+    MessageKind,
     SatelliteAnswer,
     broadcast_message,
     seal_message,
@@ -50,7 +50,7 @@ KEPT_KEYS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DownwardAnswer:
     """What an upward message is answered with."""
 
     acknowledged: int
@@ -85,7 +85,9 @@ class Downlinks:
         is_ours = channel.sealing_key == self._sealing_key.public
         return channel.closed_at_ms is None and has_numbers and is_ours
 
-    def answer(self, tx: Transaction, channel: Channel, answer: Answer, now_ms: int) -> None:
+    def answer(
+        self, tx: Transaction, channel: Channel, answer: DownwardAnswer, now_ms: int
+    ) -> None:
         """Answer an upward message, with every order that is open."""
         opened = control.open_for(tx, channel.wallet, now_ms)[:MAX_ORDERS]
         suite = self._office.suite
@@ -93,7 +95,7 @@ class Downlinks:
         body = SatelliteAnswer(
             VERSION, answer.acknowledged, answer.findings, statement, self._compact(opened)
         )
-        content = self._sealed(tx, channel, Kind.ANSWER, cbor.encode(body))
+        content = self._sealed(tx, channel, MessageKind.ANSWER, cbor.encode(body))
         digest = uplinks.answer(tx, channel.number, answer.acknowledged, content)
         numbers = tuple(order.number for order in opened)
         message = self._to(channel, content, now_ms + ANSWER_LIFETIME_MS, numbers)
@@ -131,7 +133,7 @@ class Downlinks:
         if not air.replace_orders(tx, channel.number, numbers) or not opened:
             return
         body = cbor.encode(OpenOrders(VERSION, self._compact(opened)))
-        content = self._sealed(tx, channel, Kind.ORDERS, body)
+        content = self._sealed(tx, channel, MessageKind.ORDERS, body)
         until_ms = max(order.expires_at_ms for order in opened)
         air.queue(tx, self._to(channel, content, until_ms, numbers), now_ms)
 
@@ -177,7 +179,7 @@ class Downlinks:
     def _compact(self, orders: list[Issued]) -> tuple[bytes, ...]:
         return tuple(shorten(self._office.suite, order.raw) for order in orders)
 
-    def _sealed(self, tx: Transaction, channel: Channel, kind: Kind, body: bytes) -> bytes:
+    def _sealed(self, tx: Transaction, channel: Channel, kind: MessageKind, body: bytes) -> bytes:
         number = channels.next_number(tx, channel)
         return seal_message(self.keys_of(channel).down, Header(kind, channel.number, number), body)
 

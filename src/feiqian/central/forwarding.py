@@ -10,9 +10,9 @@ from functools import partial
 import structlog
 
 from feiqian.central import channels, membership, wallet_reports
-from feiqian.central.downlinks import Answer, Downlinks
+from feiqian.central.downlinks import Downlinks, DownwardAnswer
 from feiqian.central.office import Office
-from feiqian.central.wallet_reports import Judgement, Waiting
+from feiqian.central.wallet_reports import ReportJudgement, Waiting
 from feiqian.crypto import cbor
 from feiqian.crypto.certificates import parse_certificate
 from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome, Refusal
@@ -46,7 +46,7 @@ class Forwarding:
             judged += await self._booked(each, judgement)
         return judged
 
-    async def _booked(self, waiting: Waiting, judgement: Judgement) -> bool:
+    async def _booked(self, waiting: Waiting, judgement: ReportJudgement) -> bool:
         try:
             await self._office.store.write(partial(self._keep, waiting, judgement))
         except Refusal as refusal:
@@ -55,13 +55,13 @@ class Forwarding:
         log.info("judged", wallet=waiting.wallet, outcome=judgement.outcome)
         return True
 
-    async def _judgement(self, waiting: Waiting) -> Judgement:
+    async def _judgement(self, waiting: Waiting) -> ReportJudgement:
         try:
             return await self._ask_again(waiting)
         except Refusal as refusal:
-            return Judgement(refusal.outcome, refusal.detail, (), b"")
+            return ReportJudgement(refusal.outcome, refusal.detail, (), b"")
 
-    async def _ask_again(self, waiting: Waiting) -> Judgement:
+    async def _ask_again(self, waiting: Waiting) -> ReportJudgement:
         try:
             return await self._ask(waiting, waiting.request)
         except Refusal as refusal:
@@ -74,7 +74,7 @@ class Forwarding:
         )
         return await self._ask(waiting, fresh)
 
-    async def _ask(self, waiting: Waiting, request: bytes) -> Judgement:
+    async def _ask(self, waiting: Waiting, request: bytes) -> ReportJudgement:
         office = self._office
         member = await office.store.read(lambda tx: membership.member_of(tx, waiting.institution))
         if member is None:
@@ -86,21 +86,23 @@ class Forwarding:
             raise Refusal(Outcome.WRONG_SESSION, "expected the answer to our request")
         return self._read(waiting, answer, key)
 
-    def _read(self, waiting: Waiting, answer: request_envelope.Answer, key: bytes) -> Judgement:
+    def _read(
+        self, waiting: Waiting, answer: request_envelope.Answer, key: bytes
+    ) -> ReportJudgement:
         if answer.outcome not in SUCCESSES:
-            return Judgement(answer.outcome, answer.detail, (), b"")
+            return ReportJudgement(answer.outcome, answer.detail, (), b"")
         result = cbor.decode(answer.result, ReportedResult, limit=MAX_BODY_BYTES)
         if result.statement:
             stated = SYNCHRONISATION.read(self._office.suite, result.statement, key)
             if stated.wallet != waiting.wallet:
                 raise Refusal(Outcome.WRONG_OWNER, f"expected a statement for {waiting.wallet}")
-        return Judgement(answer.outcome, "", result.findings, result.statement)
+        return ReportJudgement(answer.outcome, "", result.findings, result.statement)
 
-    def _keep(self, waiting: Waiting, judgement: Judgement, tx: Transaction) -> None:
+    def _keep(self, waiting: Waiting, judgement: ReportJudgement, tx: Transaction) -> None:
         now_ms = self._office.now_ms()
         channel = channels.find(tx, waiting.channel)
         if not wallet_reports.judge(tx, waiting, judgement, now_ms) or channel is None:
             return
         if self._downlinks.can_reach(channel):
-            answer = Answer(waiting.uplink, judgement.findings, judgement.statement)
+            answer = DownwardAnswer(waiting.uplink, judgement.findings, judgement.statement)
             self._downlinks.answer(tx, channel, answer, now_ms)

@@ -42,7 +42,7 @@ log = structlog.get_logger("ground")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class StationIdentity:
     """Who the station is, and whom it believes."""
 
     name: str
@@ -97,7 +97,7 @@ class GroundStation:
     """One terminal's traffic. Run `carry` and `listen`, and `exchange` again and again."""
 
     def __init__(
-        self, identity: Identity, module: ShortMessages, courier: Courier, clock: Clock
+        self, identity: StationIdentity, module: ShortMessages, courier: Courier, clock: Clock
     ) -> None:
         self._identity = identity
         self._module = _Counted(module)

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 from feiqian.central import claims
 from feiqian.central.authority import Authority
-from feiqian.central.ledger import Entry, EntryKind, balance_minor, issuance, move, post, reserves
+from feiqian.central.ledger import (
+    EntryKind,
+    LedgerEntry,
+    balance_minor,
+    issuance,
+    move,
+    post,
+    reserves,
+)
 from feiqian.crypto.cbor import VERSION
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
@@ -19,7 +27,7 @@ from feiqian.wire.platform_requests import ISSUANCE_ORDER, IssuanceOrder, IssueR
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class IssuanceWish:
     """What an institution asked for, with the signed request that says so."""
 
     institution: str
@@ -27,7 +35,7 @@ class Wish:
     request_raw: bytes
 
 
-def issue(authority: Authority, wish: Wish, tx: Transaction, now_ms: int) -> IssueResult:
+def issue(authority: Authority, wish: IssuanceWish, tx: Transaction, now_ms: int) -> IssueResult:
     """Turn reserves into issuance. `Refusal` insufficient_reserves."""
     held_minor = balance_minor(tx, reserves(wish.institution))
     if wish.amount_minor > held_minor:
@@ -37,7 +45,9 @@ def issue(authority: Authority, wish: Wish, tx: Transaction, now_ms: int) -> Iss
     return _order(authority, wish, tx, now_ms, EntryKind.ISSUE)
 
 
-def take_back(authority: Authority, wish: Wish, tx: Transaction, now_ms: int) -> IssueResult:
+def take_back(
+    authority: Authority, wish: IssuanceWish, tx: Transaction, now_ms: int
+) -> IssueResult:
     """Turn issuance into reserves. `Refusal` quota_exceeded."""
     free_minor = balance_minor(tx, issuance(wish.institution)) - _reserved_minor(
         tx, wish.institution
@@ -57,7 +67,7 @@ def _reserved_minor(tx: Transaction, institution: str) -> int:
 
 
 def _order(
-    authority: Authority, wish: Wish, tx: Transaction, now_ms: int, kind: EntryKind
+    authority: Authority, wish: IssuanceWish, tx: Transaction, now_ms: int, kind: EntryKind
 ) -> IssueResult:
     code = wish.institution
     [[last]] = tx.query(
@@ -67,7 +77,9 @@ def _order(
     accounts = (reserves(code), issuance(code))
     source, target = accounts if kind is EntryKind.ISSUE else reversed(accounts)
     entry = post(
-        tx, Entry(kind, f"order {code} {number}", now_ms), move(source, target, wish.amount_minor)
+        tx,
+        LedgerEntry(kind, f"order {code} {number}", now_ms),
+        move(source, target, wish.amount_minor),
     )
     signed_minor = wish.amount_minor if kind is EntryKind.ISSUE else -wish.amount_minor
     authorised_minor = balance_minor(tx, issuance(code))

@@ -43,7 +43,7 @@ class LedgerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """What is booked, why (`reference` names the order, cycle or operator key), and when."""
 
     kind: EntryKind
@@ -80,7 +80,7 @@ def balance_minor(tx: Transaction, account: str) -> int:
     return int(rows[0][0] or 0) if rows else 0
 
 
-def post(tx: Transaction, entry: Entry, postings: Sequence[Posting]) -> int:
+def post(tx: Transaction, entry: LedgerEntry, postings: Sequence[Posting]) -> int:
     """Book an entry; the number it got.
 
     Callers have refused what is not covered before they come here, so an entry that does not add

@@ -5,7 +5,7 @@ harmless, so these requests and their answers are not kept.
 """
 
 from feiqian.central import control, deliveries
-from feiqian.central.deliveries import News, Way
+from feiqian.central.deliveries import GenuineNews, Way
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.compact import shorten
 from feiqian.crypto.suites import Suite
@@ -16,7 +16,7 @@ from feiqian.timing.moment import Moment
 from feiqian.wire.control_delivery import MAX_ORDERS, OpenOrders, WalletNews
 
 
-def read_news(trust: TrustStore, body: WalletNews, sender: str, now: Moment) -> News:
+def read_news(trust: TrustStore, body: WalletNews, sender: str, now: Moment) -> GenuineNews:
     """Judge a wallet's news from the message alone.
 
     Raises `Refusal`: malformed and its kin, bad_certificate, certificate_expired, bad_signature,
@@ -28,7 +28,7 @@ def read_news(trust: TrustStore, body: WalletNews, sender: str, now: Moment) -> 
     return deliveries.read_news(trust.suite, chip.subject, chip.public_key, Way.NETWORK, body.news)
 
 
-def exchange(suite: Suite, news: News, tx: Transaction, now_ms: int) -> OpenOrders:
+def exchange(suite: Suite, news: GenuineNews, tx: Transaction, now_ms: int) -> OpenOrders:
     """Book the news; what is open for the wallet now."""
     deliveries.take_news(tx, news, now_ms)
     opened = control.open_for(tx, news.wallet, now_ms)[:MAX_ORDERS]

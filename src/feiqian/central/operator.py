@@ -17,14 +17,14 @@ from feiqian.central.documents import (
     ModeChosen,
     ObligationStanding,
     OpenClaim,
-    Report,
+    PlatformReport,
     ReservesBalance,
     ReservesChange,
 )
 from feiqian.central.ledger import (
     OUTSIDE,
-    Entry,
     EntryKind,
+    LedgerEntry,
     balance_minor,
     issuance,
     move,
@@ -67,7 +67,7 @@ def change_reserves(change: ReservesChange, tx: Transaction, now_ms: int) -> Res
     _check_cover(tx, change)
     kind = EntryKind.PAY_IN if change.amount_minor > 0 else EntryKind.PAY_OUT
     account = reserves(change.code)
-    post(tx, Entry(kind, change.key, now_ms), move(OUTSIDE, account, change.amount_minor))
+    post(tx, LedgerEntry(kind, change.key, now_ms), move(OUTSIDE, account, change.amount_minor))
     return ReservesBalance(change.code, balance_minor(tx, account))
 
 
@@ -158,10 +158,10 @@ def _subject(text: str) -> bytes | str:
     return text if "-" in text else bytes.fromhex(text)
 
 
-def report(tx: Transaction) -> Report:
+def report(tx: Transaction) -> PlatformReport:
     """The state of the books."""
     standings = tuple(_standing(tx, member) for member in membership.members(tx))
-    return Report(
+    return PlatformReport(
         settlement.mode(tx),
         membership.directory_number(tx),
         -balance_minor(tx, OUTSIDE),

@@ -20,7 +20,7 @@ from feiqian.central.documents import (
     CycleReport,
     ModeChange,
     ModeChosen,
-    Report,
+    PlatformReport,
     ReservesBalance,
     ReservesChange,
 )
@@ -122,7 +122,7 @@ class Platform:
         """Net and settle all that waits. `Refusal` key_reused."""
         return await self._once(order, operator.run_cycle, CycleReport)
 
-    async def report(self) -> Report:
+    async def report(self) -> PlatformReport:
         """The state of the books, with every invariant checked."""
         return await self._store.read(operator.report)
 

@@ -23,7 +23,7 @@ class ProposedAction(StrEnum):
     OPERATOR = "operator"
 
 
-class Decision(StrEnum):
+class ProposalStage(StrEnum):
     """Where a proposal stands."""
 
     OPEN = "open"
@@ -41,13 +41,13 @@ class Proposal:
     needs_second: bool
     proposed_by: str
     proposed_at_ms: int
-    decision: Decision
+    decision: ProposalStage
     decided_by: str
     decided_at_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ProposalWish:
     """A proposal before it has a number."""
 
     action: ProposedAction
@@ -62,7 +62,7 @@ _SELECT = (
 )
 
 
-def propose(tx: Transaction, wish: Wish, now_ms: int) -> Proposal:
+def propose(tx: Transaction, wish: ProposalWish, now_ms: int) -> Proposal:
     """Enter a proposal that waits. `Refusal` busy when too many do."""
     [[waiting]] = tx.query("SELECT COUNT(*) FROM proposals WHERE decision = 'open'")
     if waiting >= MAX_OPEN:
@@ -102,18 +102,18 @@ def approve(tx: Transaction, number: int, operator: str, now_ms: int) -> Proposa
     proposal = find(tx, number)
     if proposal.needs_second and proposal.proposed_by == operator:
         raise Refusal(Outcome.SECOND_PERSON_REQUIRED, "expected the approval of another operator")
-    return _decide(tx, proposal, Decision.APPROVED, operator, now_ms)
+    return _decide(tx, proposal, ProposalStage.APPROVED, operator, now_ms)
 
 
 def reject(tx: Transaction, number: int, operator: str, now_ms: int) -> Proposal:
     """Put a proposal away. `Refusal`: unknown_name, key_reused when it was decided."""
-    return _decide(tx, find(tx, number), Decision.REJECTED, operator, now_ms)
+    return _decide(tx, find(tx, number), ProposalStage.REJECTED, operator, now_ms)
 
 
 def _decide(
-    tx: Transaction, proposal: Proposal, decision: Decision, operator: str, now_ms: int
+    tx: Transaction, proposal: Proposal, decision: ProposalStage, operator: str, now_ms: int
 ) -> Proposal:
-    if proposal.decision is not Decision.OPEN:
+    if proposal.decision is not ProposalStage.OPEN:
         raise Refusal(
             Outcome.KEY_REUSED, f"proposal {proposal.number} was {proposal.decision} before"
         )
@@ -137,7 +137,7 @@ def _proposal(row: tuple[object, ...]) -> Proposal:
         bool(second),
         str(proposed_by),
         proposed_at,
-        Decision(str(decision)),
+        ProposalStage(str(decision)),
         str(decided_by),
         at,
     )

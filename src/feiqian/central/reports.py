@@ -21,7 +21,7 @@ from feiqian.wire.platform_requests import ReportBody, ReportResult
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DoubleSpendReport:
     """A report whose evidence holds."""
 
     accusation: Accusation
@@ -32,7 +32,9 @@ class Report:
     request_raw: bytes
 
 
-def read_report(trust: TrustStore, body: ReportBody, reporter: str, request_raw: bytes) -> Report:
+def read_report(
+    trust: TrustStore, body: ReportBody, reporter: str, request_raw: bytes
+) -> DoubleSpendReport:
     """Judge a report from the message alone.
 
     Raises `Refusal`: what `verify_evidence` raises, no_conflict when `recorded` is neither transfer.
@@ -40,10 +42,10 @@ def read_report(trust: TrustStore, body: ReportBody, reporter: str, request_raw:
     accusation = verify_evidence(trust, body.evidence)
     if body.recorded not in accusation.transfers:
         raise Refusal(Outcome.NO_CONFLICT, "expected one of the two transfers as the recorded one")
-    return Report(accusation, body.recorded, body.evidence, reporter, request_raw)
+    return DoubleSpendReport(accusation, body.recorded, body.evidence, reporter, request_raw)
 
 
-def accept(book: ListBook, report: Report, tx: Transaction, now_ms: int) -> ReportResult:
+def accept(book: ListBook, report: DoubleSpendReport, tx: Transaction, now_ms: int) -> ReportResult:
     """Keep the evidence and list what it shows.
 
     Raises `Refusal` key_reused when another transfer was reported as the recorded one.
@@ -54,7 +56,7 @@ def accept(book: ListBook, report: Report, tx: Transaction, now_ms: int) -> Repo
     return ReportResult(VERSION, book.current(tx).state.number)
 
 
-def _check_same_word(tx: Transaction, report: Report) -> None:
+def _check_same_word(tx: Transaction, report: DoubleSpendReport) -> None:
     rows = tx.query(
         "SELECT recorded FROM evidence WHERE consumed = ? AND recorded <> ? LIMIT 1",
         (report.accusation.consumed, report.recorded),
@@ -65,7 +67,7 @@ def _check_same_word(tx: Transaction, report: Report) -> None:
         )
 
 
-def _keep(tx: Transaction, report: Report, now_ms: int) -> bool:
+def _keep(tx: Transaction, report: DoubleSpendReport, now_ms: int) -> bool:
     """Keep evidence; False when it was kept before."""
     accusation = report.accusation
     return bool(
@@ -88,7 +90,7 @@ def _keep(tx: Transaction, report: Report, now_ms: int) -> bool:
     )
 
 
-def _list(book: ListBook, report: Report, tx: Transaction, now_ms: int) -> None:
+def _list(book: ListBook, report: DoubleSpendReport, tx: Transaction, now_ms: int) -> None:
     """Publish a version with what is not listed yet."""
     accusation, before = report.accusation, book.current(tx)
     entry = b""

@@ -65,7 +65,7 @@ _SHAPES: dict[Action, type[Body]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReadRequest:
     """A request read from bytes; nobody has said yet that it is genuine."""
 
     signed: cose.Sign1
@@ -86,7 +86,7 @@ class Accepted:
     """Whether the answer is kept under the key; not where doing it again is harmless."""
 
 
-def read_request(suite: Suite, raw: bytes) -> Asked:
+def read_request(suite: Suite, raw: bytes) -> ReadRequest:
     """Judge the bytes. `Refusal`: malformed and its kin, also for an action not served here."""
     signed, request = INSTITUTION_REQUEST.parse(suite, raw)
     shape = _SHAPES.get(request.action)
@@ -94,13 +94,13 @@ def read_request(suite: Suite, raw: bytes) -> Asked:
         raise Refusal(Outcome.MALFORMED, f"expected one of {', '.join(_SHAPES)}")
     body = cbor.decode(request.body, shape, limit=MAX_BODY_BYTES)
     if not isinstance(body, SettleBody):
-        return Asked(signed, request, body)
+        return ReadRequest(signed, request, body)
     statements = tuple(claims.read_statement(suite, shown) for shown in body.statements)
-    return Asked(signed, request, body, statements)
+    return ReadRequest(signed, request, body, statements)
 
 
 def authenticate(
-    authority: Authority, trust: TrustStore, book: ListBook, asked: Asked, now: Moment
+    authority: Authority, trust: TrustStore, book: ListBook, asked: ReadRequest, now: Moment
 ) -> Accepted:
     """Judge who signed, and prepare what to do.
 
@@ -143,7 +143,7 @@ def _decided(authority: Authority, accepted: Accepted, now_ms: int, tx: Transact
 
 
 def _decision(
-    authority: Authority, trust: TrustStore, book: ListBook, asked: Asked, now: Moment
+    authority: Authority, trust: TrustStore, book: ListBook, asked: ReadRequest, now: Moment
 ) -> Decision:
     sender, body = asked.request.sender, asked.body
     if isinstance(body, ReportBody):
@@ -154,7 +154,7 @@ def _decision(
     if isinstance(body, WalletNews):
         return partial(news.exchange, trust.suite, news.read_news(trust, body, sender, now))
     if isinstance(body, IssueBody):
-        wish = issuance.Wish(sender, body.amount_minor, asked.signed.raw)
+        wish = issuance.IssuanceWish(sender, body.amount_minor, asked.signed.raw)
         act = issuance.issue if asked.request.action is Action.ISSUE else issuance.take_back
         return partial(act, authority, wish)
     if isinstance(body, SettleBody):

@@ -12,12 +12,12 @@ import structlog
 
 from feiqian.central import air, channels, deliveries, stations, uplinks, wallet_reports
 from feiqian.central.channels import Channel
-from feiqian.central.deliveries import News, Way
-from feiqian.central.downlinks import Answer, Downlinks
+from feiqian.central.deliveries import GenuineNews, Way
+from feiqian.central.downlinks import Downlinks, DownwardAnswer
 from feiqian.central.forwarding import Forwarding
 from feiqian.central.office import Office
 from feiqian.central.uplinks import Uplink
-from feiqian.central.wallet_reports import Report
+from feiqian.central.wallet_reports import GenuineReport
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import SignedCertificate, parse_certificate
@@ -27,7 +27,7 @@ from feiqian.crypto.suites import PrivateKey
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Courier, Transaction
 from feiqian.wire.control_delivery import OrderNews
-from feiqian.wire.satellite import UPWARD, Header, Kind, open_message, read_header
+from feiqian.wire.satellite import UPWARD, Header, MessageKind, open_message, read_header
 from feiqian.wire.stations import STATION_ORDERS, AirTask, Heard, StationOrders
 
 log = structlog.get_logger("satellite")
@@ -41,7 +41,7 @@ class _Message:
     header: Header
     uplink: Uplink
     sender: str
-    said: Report | News
+    said: GenuineReport | GenuineNews
 
 
 class SatelliteGateway:
@@ -115,14 +115,14 @@ class SatelliteGateway:
 
     def _read(
         self, channel: Channel, chip: SignedCertificate, header: Header, body: bytes
-    ) -> Report | News:
+    ) -> GenuineReport | GenuineNews:
         suite, chip_key = self._office.suite, chip.value.public_key
-        if header.kind is Kind.RECEIPTS:
+        if header.kind is MessageKind.RECEIPTS:
             told = cbor.decode(body, OrderNews, limit=MAX_PLAIN_BYTES)
             return deliveries.read_news(suite, channel.wallet, chip_key, Way.SATELLITE, told)
         raw = restore(suite, body)
         value = wallet_reports.read_report(suite, raw, chip_key)
-        return Report(channel.wallet, channel.institution, chip.fingerprint, raw, value)
+        return GenuineReport(channel.wallet, channel.institution, chip.fingerprint, raw, value)
 
     def _take(self, tx: Transaction, message: _Message, heard: Heard) -> None:
         now_ms = self._office.now_ms()
@@ -133,10 +133,10 @@ class SatelliteGateway:
             return
         uplinks.keep(tx, message.uplink, now_ms)
         channel = channels.hear(tx, message.channel, message.uplink.station, message.sender)
-        if isinstance(message.said, Report):
+        if isinstance(message.said, GenuineReport):
             place = channel.number, message.header.number
             wallet_reports.keep(tx, self._office.authority, message.said, place, now_ms)
             self._downlinks.bring_list(tx, channel, message.said.value.list_number, now_ms)
             return
         deliveries.take_news(tx, message.said, now_ms)
-        self._downlinks.answer(tx, channel, Answer(message.header.number), now_ms)
+        self._downlinks.answer(tx, channel, DownwardAnswer(message.header.number), now_ms)

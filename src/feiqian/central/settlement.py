@@ -12,7 +12,15 @@ from enum import StrEnum
 
 from feiqian.central import claims
 from feiqian.central.claims import Obligation, Statement
-from feiqian.central.ledger import Entry, EntryKind, Posting, balance_minor, issuance, move, post
+from feiqian.central.ledger import (
+    EntryKind,
+    LedgerEntry,
+    Posting,
+    balance_minor,
+    issuance,
+    move,
+    post,
+)
 from feiqian.central.netting import Claim, covered_claims, net_positions
 from feiqian.outcomes import Outcome
 from feiqian.ports import Transaction
@@ -74,7 +82,7 @@ def _settle_gross(tx: Transaction, owed: Obligation, now_ms: int) -> Obligation:
         return owed
     post(
         tx,
-        Entry(EntryKind.GROSS, f"claim {owed.debtor} {owed.creditor}", now_ms),
+        LedgerEntry(EntryKind.GROSS, f"claim {owed.debtor} {owed.creditor}", now_ms),
         move(issuance(owed.debtor), issuance(owed.creditor), covered_minor),
     )
     claims.advance(tx, Claim(owed.debtor, owed.creditor, covered_minor), None, now_ms)
@@ -110,7 +118,7 @@ def _book_cycle(
     ]
     entry = None
     if postings:
-        entry = post(tx, Entry(EntryKind.NET, f"cycle {number}", now_ms), postings)
+        entry = post(tx, LedgerEntry(EntryKind.NET, f"cycle {number}", now_ms), postings)
     settled_minor = sum(claim.amount_minor for claim in settled)
     moved_minor = sum(amount_minor for amount_minor in positions.values() if amount_minor > 0)
     tx.execute(

@@ -26,13 +26,13 @@ class Uplink:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownMessage:
     """A message that came before; `answer` is the one it got, if it got one yet."""
 
     answer: bytes | None
 
 
-def look_up(tx: Transaction, uplink: Uplink) -> Known | None:
+def look_up(tx: Transaction, uplink: Uplink) -> KnownMessage | None:
     """What is known of a message. `Refusal` key_reused when its number was another message's."""
     rows = tx.query(
         "SELECT digest, answer FROM uplinks WHERE channel = ? AND number = ?",
@@ -43,7 +43,7 @@ def look_up(tx: Transaction, uplink: Uplink) -> Known | None:
     digest, answer = rows[0]
     if digest != uplink.digest:
         raise Refusal(Outcome.KEY_REUSED, "expected a new number for another message")
-    return Known(answer)
+    return KnownMessage(answer)
 
 
 def keep(tx: Transaction, uplink: Uplink, now_ms: int) -> None:

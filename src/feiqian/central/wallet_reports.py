@@ -24,7 +24,7 @@ MAX_WAITING = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class GenuineReport:
     """A report that is genuine."""
 
     wallet: str
@@ -49,7 +49,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ReportJudgement:
     """What the institution said; without an outcome of success it refused to judge."""
 
     outcome: Outcome
@@ -60,7 +60,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class JudgedReport:
     """A report with all that is known of it."""
 
     wallet: str
@@ -79,7 +79,11 @@ def read_report(suite: Suite, raw: bytes, chip_key: bytes) -> KeyInformation:
 
 
 def keep(
-    tx: Transaction, authority: Authority, report: Report, uplink: tuple[int, int], now_ms: int
+    tx: Transaction,
+    authority: Authority,
+    report: GenuineReport,
+    uplink: tuple[int, int],
+    now_ms: int,
 ) -> None:
     """Keep a report to be passed on; `uplink` is channel and message number.
 
@@ -107,7 +111,7 @@ def keep(
     )
 
 
-def _request(authority: Authority, report: Report, now_ms: int) -> bytes:
+def _request(authority: Authority, report: GenuineReport, now_ms: int) -> bytes:
     body = ReportedBody(VERSION, report.wallet, report.raw)
     request = Request(
         VERSION,
@@ -128,7 +132,7 @@ def renew(tx: Transaction, authority: Authority, waiting: Waiting, now_ms: int) 
         PLATFORM_REQUEST.peek(suite, waiting.request).body, ReportedBody, limit=len(waiting.request)
     )
     value = KEY_INFORMATION.peek(suite, body.report)
-    report = Report(waiting.wallet, waiting.institution, waiting.chip, body.report, value)
+    report = GenuineReport(waiting.wallet, waiting.institution, waiting.chip, body.report, value)
     request = _request(authority, report, now_ms)
     tx.execute(
         "UPDATE wallet_reports SET request = ? WHERE chip = ? AND number = ?",
@@ -147,7 +151,7 @@ def waiting(tx: Transaction) -> list[Waiting]:
     return [Waiting(*row) for row in rows]
 
 
-def judge(tx: Transaction, waiting: Waiting, judgement: Judgement, now_ms: int) -> bool:
+def judge(tx: Transaction, waiting: Waiting, judgement: ReportJudgement, now_ms: int) -> bool:
     """Keep what the institution said; False when that was kept before."""
     kept = tx.execute(
         "UPDATE wallet_reports SET judged_at_ms = ?, outcome = ?, detail = ?, findings = ?,"
@@ -165,7 +169,7 @@ def judge(tx: Transaction, waiting: Waiting, judgement: Judgement, now_ms: int) 
     return bool(kept)
 
 
-def newest(tx: Transaction, wallet: str, limit: int) -> list[Kept]:
+def newest(tx: Transaction, wallet: str, limit: int) -> list[JudgedReport]:
     """Reports of a wallet, or with an empty name of all, the newest first."""
     rows: list[Row] = tx.query(
         "SELECT wallet, raw, received_at_ms, judged_at_ms, outcome, detail, findings, statement"
@@ -173,4 +177,4 @@ def newest(tx: Transaction, wallet: str, limit: int) -> list[Kept]:
         " ORDER BY received_at_ms DESC, number DESC LIMIT ?",
         (wallet, wallet, limit),
     )
-    return [Kept(*row) for row in rows]
+    return [JudgedReport(*row) for row in rows]

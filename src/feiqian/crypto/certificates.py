@@ -28,7 +28,7 @@ PublicKey = Annotated[bytes, Meta(min_length=33, max_length=33)]
 UnixMs = Milliseconds
 
 
-class Role(IntEnum):
+class KeyRole(IntEnum):
     """What a certified key may do."""
 
     PLATFORM = 0
@@ -40,7 +40,7 @@ class Certificate(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
     """The payload of a certificate."""
 
     version: int
-    role: Role
+    role: KeyRole
     subject: Name
     public_key: PublicKey
     issuer: Name
@@ -71,7 +71,7 @@ def parse_certificate(suite: Suite, raw: bytes) -> SignedCertificate:
 
 
 def verify_certificate(
-    suite: Suite, certificate: SignedCertificate, issuer: Certificate, role: Role
+    suite: Suite, certificate: SignedCertificate, issuer: Certificate, role: KeyRole
 ) -> None:
     """Check that `issuer` signed `certificate` for `role`; validity is `check_validity`'s.
 

@@ -14,7 +14,7 @@ from feiqian.crypto.certificates import (
     MAX_CERTIFICATE_BYTES,
     Certificate,
     InstitutionCode,
-    Role,
+    KeyRole,
     SignedCertificate,
     UnixMs,
     check_validity,
@@ -56,7 +56,7 @@ class TrustStore:
 
     def __init__(self, suite: Suite, root: SignedCertificate) -> None:
         """Pin `root`. Raises `Refusal` bad_certificate unless it signs itself as the platform."""
-        verify_certificate(suite, root, root.value, Role.PLATFORM)
+        verify_certificate(suite, root, root.value, KeyRole.PLATFORM)
         self.suite = suite
         self.root = root
         self.directory_raw = b""
@@ -90,7 +90,7 @@ class TrustStore:
 
     def _institution(self, entry: DirectoryEntry) -> SignedCertificate:
         certificate = parse_certificate(self.suite, entry.certificate)
-        verify_certificate(self.suite, certificate, self.root.value, Role.INSTITUTION)
+        verify_certificate(self.suite, certificate, self.root.value, KeyRole.INSTITUTION)
         if certificate.value.subject != entry.code:
             raise Refusal(Outcome.BAD_CERTIFICATE, f"expected the certificate of {entry.code}")
         return certificate
@@ -129,7 +129,7 @@ class TrustStore:
         if certificate is None:
             certificate = parse_certificate(self.suite, raw)
             issuer = self.institution(certificate.value.issuer)
-            verify_certificate(self.suite, certificate, issuer.value, Role.CHIP)
+            verify_certificate(self.suite, certificate, issuer.value, KeyRole.CHIP)
             check_wallet_number(certificate.value)
             self._chips[raw] = certificate
             if len(self._chips) > VERIFIED_CHIPS:

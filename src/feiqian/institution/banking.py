@@ -19,7 +19,7 @@ from feiqian.institution.payments import (
 )
 from feiqian.institution.presented import Item, Payment, Purpose
 from feiqian.institution.presenting import Presenter
-from feiqian.institution.wallets import Wallet
+from feiqian.institution.wallets import CustomerWallet
 from feiqian.money.limits import check_holding, limits_of
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
@@ -34,7 +34,7 @@ from feiqian.wire.wallet_requests import (
 
 
 def withdraw(
-    tx: Transaction, office: Office, wallet: Wallet, body: WithdrawBody, request_id: bytes
+    tx: Transaction, office: Office, wallet: CustomerWallet, body: WithdrawBody, request_id: bytes
 ) -> IssuedResult:
     """Take bank money, issue one currency of the same amount.
 
@@ -53,7 +53,7 @@ def withdraw(
 
 
 async def deposit(
-    office: Office, presenter: Presenter, wallet: Wallet, body: RedeemBody
+    office: Office, presenter: Presenter, wallet: CustomerWallet, body: RedeemBody
 ) -> DepositResult:
     """Credit the wallet's bank account with what its items are worth. `Refusal` by name."""
     name = await _redeem(office, presenter, wallet, body, Purpose.DEPOSIT)
@@ -61,7 +61,7 @@ async def deposit(
 
 
 async def convert(
-    office: Office, presenter: Presenter, wallet: Wallet, body: RedeemBody
+    office: Office, presenter: Presenter, wallet: CustomerWallet, body: RedeemBody
 ) -> ConvertResult:
     """Issue one own currency worth the sum of the items. `Refusal` by name."""
     name = await _redeem(office, presenter, wallet, body, Purpose.CONVERT)
@@ -69,7 +69,7 @@ async def convert(
 
 
 async def _redeem(
-    office: Office, presenter: Presenter, wallet: Wallet, body: RedeemBody, purpose: Purpose
+    office: Office, presenter: Presenter, wallet: CustomerWallet, body: RedeemBody, purpose: Purpose
 ) -> bytes:
     wallets.check_active(wallet)
     checked = check_items(office, body.items)

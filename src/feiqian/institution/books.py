@@ -22,7 +22,7 @@ BANK_CASH = "bank_cash"
 DEPOSITS = "deposits"
 
 
-class Side(StrEnum):
+class BalanceSide(StrEnum):
     """On which side an account's balance grows."""
 
     DEBIT = "debit"
@@ -42,10 +42,10 @@ def obligations_to(code: str) -> str:
     return f"obligations:{code}"
 
 
-def side_of(account: str) -> Side:
+def side_of(account: str) -> BalanceSide:
     """Assets grow by debit, liabilities by credit."""
     is_asset = account in _ASSETS or account.startswith("claims:")
-    return Side.DEBIT if is_asset else Side.CREDIT
+    return BalanceSide.DEBIT if is_asset else BalanceSide.CREDIT
 
 
 def post(
@@ -62,8 +62,8 @@ def post(
         " VALUES (?, ?, ?, ?, ?)",
         (debit, credit, amount_minor, reference, now_ms),
     )
-    _move(tx, debit, amount_minor if side_of(debit) is Side.DEBIT else -amount_minor)
-    _move(tx, credit, amount_minor if side_of(credit) is Side.CREDIT else -amount_minor)
+    _move(tx, debit, amount_minor if side_of(debit) is BalanceSide.DEBIT else -amount_minor)
+    _move(tx, credit, amount_minor if side_of(credit) is BalanceSide.CREDIT else -amount_minor)
 
 
 def balance(tx: Transaction, account: str) -> int:

@@ -16,7 +16,7 @@ from feiqian.wire.cashing import OBLIGATION_STATEMENT, CashResult
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class IssuersAnswer:
     """An issuer's results, verified; the signed forms are None when the issuer is ourselves."""
 
     issuer: str
@@ -26,7 +26,7 @@ class Answer:
     results: tuple[CashResult, ...]
 
 
-def book(tx: Transaction, office: Office, answer: Answer) -> None:
+def book(tx: Transaction, office: Office, answer: IssuersAnswer) -> None:
     """Store an answer and everything that follows from it.
 
     Raises `Refusal` amount_mismatch when the issuer states to owe less than it has cashed.
@@ -78,7 +78,7 @@ def _owed_by(office: Office, issuer: str) -> str:
     return books.obligations_to(issuer) if issuer == office.code else books.claims_on(issuer)
 
 
-def _claim(tx: Transaction, office: Office, answer: Answer, fresh_minor: int) -> None:
+def _claim(tx: Transaction, office: Office, answer: IssuersAnswer, fresh_minor: int) -> None:
     """Keep the newest statement of what the issuer owes us, never below what it has cashed."""
     if answer.statement is None:
         return

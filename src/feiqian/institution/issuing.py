@@ -6,7 +6,7 @@ caller's transaction, so that it exists exactly if the caller's job is committed
 
 from feiqian.crypto.cbor import VERSION
 from feiqian.institution.office import Office
-from feiqian.institution.record import State, enter
+from feiqian.institution.record import RecordState, enter
 from feiqian.money.currency import Currency, SignedCurrency, sign_currency
 from feiqian.money.piece import issued_output
 from feiqian.money.serials import RANDOM_BYTES, make_serial
@@ -40,7 +40,7 @@ def issue(
         "INSERT INTO issued (serial, owner, sequence, cause, raw) VALUES (?, ?, ?, ?, ?)",
         (serial, owner, sequence, cause, currency.raw),
     )
-    enter(tx, serial, issued_output(currency), State.CIRCULATING)
+    enter(tx, serial, issued_output(currency), RecordState.CIRCULATING)
     return currency
 
 

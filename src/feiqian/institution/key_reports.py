@@ -16,7 +16,7 @@ from feiqian.crypto.certificates import PLATFORM, parse_certificate
 from feiqian.institution import risk, wallets
 from feiqian.institution.office import Office
 from feiqian.institution.synchronising import synchronise
-from feiqian.institution.wallets import Wallet
+from feiqian.institution.wallets import CustomerWallet
 from feiqian.money.currency import parse_currency
 from feiqian.money.limits import limits_of
 from feiqian.money.offline_policy import LIST_SHARES
@@ -41,12 +41,12 @@ log = structlog.get_logger("key_reports")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ForwardedReport:
     """A genuine request of the platform."""
 
     request: Request
     digest: bytes
-    wallet: Wallet
+    wallet: CustomerWallet
     chip: bytes
     """The fingerprint of the wallet's chip."""
     raw: bytes
@@ -54,7 +54,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptReport:
     """A report as it is kept."""
 
     wallet: str
@@ -86,11 +86,11 @@ async def answer_report(office: Office, raw: bytes) -> bytes:
     wallet = await office.store.read(lambda tx: wallets.find(tx, body.wallet))
     chip = parse_certificate(office.suite, wallet.certificate)
     report = KEY_INFORMATION.read(office.suite, body.report, chip.value.public_key)
-    asked = Asked(request, digest, wallet, chip.fingerprint, body.report, report)
+    asked = ForwardedReport(request, digest, wallet, chip.fingerprint, body.report, report)
     return await office.store.write(lambda tx: _answer(tx, office, asked))
 
 
-def _answer(tx: Transaction, office: Office, asked: Asked) -> bytes:
+def _answer(tx: Transaction, office: Office, asked: ForwardedReport) -> bytes:
     request = asked.request
     known = _stored(tx, request, asked.digest)
     if known is not None:
@@ -107,7 +107,7 @@ def _answer(tx: Transaction, office: Office, asked: Asked) -> bytes:
     return answer
 
 
-def _judge(tx: Transaction, office: Office, asked: Asked) -> ReportedResult:
+def _judge(tx: Transaction, office: Office, asked: ForwardedReport) -> ReportedResult:
     previous = _previous(tx, office, asked.wallet.number)
     if previous is not None and asked.report.number <= previous.number:
         raise Refusal(Outcome.OUTDATED, f"expected a report after number {previous.number}")
@@ -122,10 +122,10 @@ def _judge(tx: Transaction, office: Office, asked: Asked) -> ReportedResult:
 
 
 def _known(
-    tx: Transaction, office: Office, asked: Asked, previous: KeyInformation | None
-) -> risk.Known:
+    tx: Transaction, office: Office, asked: ForwardedReport, previous: KeyInformation | None
+) -> risk.KnownWallet:
     rows = tx.query("SELECT number FROM synchronisations WHERE wallet = ?", (asked.wallet.number,))
-    return risk.Known(
+    return risk.KnownWallet(
         frozen=asked.wallet.frozen,
         limits=limits_of(asked.wallet.tier),
         previous=previous,
@@ -171,7 +171,7 @@ def _issued_minor(tx: Transaction, office: Office, chip: bytes) -> int | None:
 def _keep(
     tx: Transaction,
     office: Office,
-    asked: Asked,
+    asked: ForwardedReport,
     findings: tuple[Finding, ...],
     statement: bytes,
 ) -> None:
@@ -189,14 +189,14 @@ def _keep(
     )
 
 
-def newest(tx: Transaction, wallet: str, limit: int) -> list[Kept]:
+def newest(tx: Transaction, wallet: str, limit: int) -> list[KeptReport]:
     """Reports of a wallet, or with an empty name of all, the newest first."""
     rows = tx.query(
         "SELECT wallet, raw, received_at_ms, findings, statement FROM key_informations"
         " WHERE wallet = ? OR ? = '' ORDER BY received_at_ms DESC, number DESC LIMIT ?",
         (wallet, wallet, limit),
     )
-    return [Kept(*row) for row in rows]
+    return [KeptReport(*row) for row in rows]
 
 
 def _stored(tx: Transaction, request: Request, digest: bytes) -> bytes | None:

@@ -12,7 +12,7 @@ from feiqian.crypto.certificates import parse_certificate
 from feiqian.institution import wallets
 from feiqian.institution.checking import check_verifiable
 from feiqian.institution.office import Office
-from feiqian.institution.wallets import Wallet
+from feiqian.institution.wallets import CustomerWallet
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.wire.envelope import decode_message, encode_message
@@ -67,7 +67,7 @@ def _keep(tx: Transaction, name: bytes, payee: bytes, raw: bytes, now_ms: int) -
     return None
 
 
-def _check_room(tx: Transaction, wallet: Wallet) -> None:
+def _check_room(tx: Transaction, wallet: CustomerWallet) -> None:
     ((count,),) = tx.query(
         "SELECT count(*) FROM letters WHERE wallet = ? AND letter IS NOT NULL", (wallet.number,)
     )
@@ -75,7 +75,9 @@ def _check_room(tx: Transaction, wallet: Wallet) -> None:
         raise Refusal(Outcome.BUSY, f"expected less than {MAX_LETTERS} payments that wait")
 
 
-def collect(tx: Transaction, office: Office, wallet: Wallet, body: MailboxBody) -> MailboxResult:
+def collect(
+    tx: Transaction, office: Office, wallet: CustomerWallet, body: MailboxBody
+) -> MailboxResult:
     """Take in what became of letters collected before, and give the next ones.
 
     Raises `Refusal` malformed and its kin, bad_signature for a receipt not by the wallet's chip.
@@ -90,14 +92,14 @@ def collect(tx: Transaction, office: Office, wallet: Wallet, body: MailboxBody) 
     return MailboxResult(body.version, _letters(tx, wallet))
 
 
-def _close(tx: Transaction, wallet: Wallet, name: bytes, receipt: bytes) -> None:
+def _close(tx: Transaction, wallet: CustomerWallet, name: bytes, receipt: bytes) -> None:
     tx.execute(
         "UPDATE letters SET letter = NULL, receipt = ? WHERE transfer = ? AND wallet = ?",
         (receipt, name, wallet.number),
     )
 
 
-def _forget_old(tx: Transaction, wallet: Wallet) -> None:
+def _forget_old(tx: Transaction, wallet: CustomerWallet) -> None:
     tx.execute(
         "DELETE FROM letters WHERE wallet = ? AND letter IS NULL AND transfer NOT IN (SELECT transfer"
         " FROM letters WHERE wallet = ? AND letter IS NULL ORDER BY received_at_ms DESC LIMIT ?)",
@@ -105,7 +107,7 @@ def _forget_old(tx: Transaction, wallet: Wallet) -> None:
     )
 
 
-def _letters(tx: Transaction, wallet: Wallet) -> tuple[bytes, ...]:
+def _letters(tx: Transaction, wallet: CustomerWallet) -> tuple[bytes, ...]:
     rows = tx.query(
         "SELECT letter FROM letters WHERE wallet = ? AND letter IS NOT NULL"
         " ORDER BY received_at_ms, transfer LIMIT ?",

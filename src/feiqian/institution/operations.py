@@ -18,7 +18,7 @@ Hex = Annotated[str, Meta(pattern="^[0-9a-f]{32}([0-9a-f]{32})?$")]
 WalletText = Annotated[str, Meta(min_length=1, max_length=24)]
 
 
-class Report(Struct, frozen=True):
+class InstitutionReport(Struct, frozen=True):
     """The institution at a glance; amounts in minor units."""
 
     code: str
@@ -141,7 +141,7 @@ class Operator:
         self._library = library
         self._office = institution.office
 
-    async def report(self, _: None) -> Report:
+    async def report(self, _: None) -> InstitutionReport:
         """The institution at a glance."""
         return await self._office.store.read(self._report)
 
@@ -203,7 +203,7 @@ class Operator:
         )
         return KeyReports(tuple(self._key_report(each) for each in kept))
 
-    def _key_report(self, kept: key_reports.Kept) -> KeyReport:
+    def _key_report(self, kept: key_reports.KeptReport) -> KeyReport:
         said = KEY_INFORMATION.peek(self._office.suite, kept.raw)
         return KeyReport(
             kept.wallet,
@@ -225,12 +225,12 @@ class Operator:
             lambda tx: tracing.trace(tx, self._office.suite, identifier)
         )
 
-    def _report(self, tx: Transaction) -> Report:
+    def _report(self, tx: Transaction) -> InstitutionReport:
         wallet_count, frozen = tx.query("SELECT COUNT(*), COALESCE(SUM(frozen), 0) FROM wallets")[0]
         (accounts_minor,) = tx.query("SELECT COALESCE(SUM(balance_minor), 0) FROM accounts")[0]
         (pending,) = tx.query("SELECT COUNT(*) FROM presented WHERE state = 0")[0]
         (conflicts,) = tx.query("SELECT COUNT(*) FROM conflicts")[0]
-        return Report(
+        return InstitutionReport(
             code=self._office.code,
             wallets=wallet_count,
             frozen_wallets=frozen,

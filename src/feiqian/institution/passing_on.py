@@ -8,7 +8,7 @@ from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.institution import asking
 from feiqian.institution.office import Office
-from feiqian.institution.wallets import Wallet
+from feiqian.institution.wallets import CustomerWallet
 from feiqian.ports import Transaction
 from feiqian.wire.channels import ChannelResult, PassOnChannelBody, RegisterChannelBody
 from feiqian.wire.control_delivery import OpenOrders, OrderNews, WalletNews
@@ -16,7 +16,7 @@ from feiqian.wire.request_envelope import MAX_BODY_BYTES, Action
 
 
 async def register_channel(
-    office: Office, wallet: Wallet, body: RegisterChannelBody, request_raw: bytes
+    office: Office, wallet: CustomerWallet, body: RegisterChannelBody, request_raw: bytes
 ) -> ChannelResult:
     """The wallet's channel at the platform, kept here as well. `Refusal`: what it refuses."""
     passed_on = PassOnChannelBody(VERSION, request_raw, wallet.certificate)
@@ -35,7 +35,7 @@ async def register_channel(
     return result
 
 
-async def pass_on_news(office: Office, wallet: Wallet, news: OrderNews) -> OpenOrders:
+async def pass_on_news(office: Office, wallet: CustomerWallet, news: OrderNews) -> OpenOrders:
     """The orders open for a wallet, after the platform took its news. `Refusal`: its own."""
     body = WalletNews(VERSION, wallet.certificate, news)
     answered = await asking.ask(office, Action.ORDERS, cbor.encode(body))

@@ -12,7 +12,7 @@ from feiqian.institution import presented, wallets
 from feiqian.institution.checking import check_cashable
 from feiqian.institution.issuing import issued_for
 from feiqian.institution.office import Office
-from feiqian.institution.presented import Decided, Decision, Item, Payment, Purpose
+from feiqian.institution.presented import DecidedTransfer, Decision, Item, Payment, Purpose
 from feiqian.institution.presenting import Presenter
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
@@ -60,14 +60,14 @@ def payee_and_nonce(checked: Sequence[CheckedItem]) -> tuple[bytes, bytes]:
     return payees.pop(), nonces.pop()
 
 
-def raise_first_refusal(items: Sequence[Decided]) -> None:
+def raise_first_refusal(items: Sequence[DecidedTransfer]) -> None:
     """Raise the `Refusal` of the first item that was not cashed, if there is one."""
     for item in items:
         if item.decision is not Decision.CASHED:
             raise Refusal(item.outcome, item.detail)
 
 
-def renewals_of(items: Sequence[Decided]) -> tuple[bytes, ...]:
+def renewals_of(items: Sequence[DecidedTransfer]) -> tuple[bytes, ...]:
     """The payer's change, re-issued by the issuers."""
     return tuple(item.renewal for item in items if item.renewal is not None)
 

@@ -59,7 +59,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecidedTransfer:
     """What became of one transfer of a payment."""
 
     transfer: bytes
@@ -187,7 +187,7 @@ def completed(tx: Transaction, payment: bytes) -> tuple[int, int] | None:
     return (rows[0][0], rows[0][1]) if rows else None
 
 
-def decided(tx: Transaction, payment: bytes) -> list[Decided]:
+def decided(tx: Transaction, payment: bytes) -> list[DecidedTransfer]:
     """What has become of each item of a payment, in their order."""
     rows = tx.query(
         "SELECT transfer, amount_minor, state, outcome, detail, renewal FROM presented"
@@ -195,7 +195,7 @@ def decided(tx: Transaction, payment: bytes) -> list[Decided]:
         (payment,),
     )
     return [
-        Decided(
+        DecidedTransfer(
             transfer,
             amount_minor,
             Decision(state),

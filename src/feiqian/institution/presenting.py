@@ -115,7 +115,7 @@ class Presenter:
         cash_items = tuple(item.cash_item for item in items)
         if issuer == office.code:
             _, results = await cash(office, office.code, cash_items)
-            answer = crediting.Answer(issuer, None, None, None, results)
+            answer = crediting.IssuersAnswer(issuer, None, None, None, results)
         else:
             answer = await self._ask(issuer, cash_items)
         if [result.transfer for result in answer.results] != [item.transfer for item in items]:
@@ -123,7 +123,7 @@ class Presenter:
         await office.store.write(lambda tx: crediting.book(tx, office, answer))
         return answer.results
 
-    async def _ask(self, issuer: str, items: tuple[CashItem, ...]) -> crediting.Answer:
+    async def _ask(self, issuer: str, items: tuple[CashItem, ...]) -> crediting.IssuersAnswer:
         office = self._office
         request = CashRequest(
             VERSION,
@@ -144,7 +144,7 @@ class Presenter:
         statement = OBLIGATION_STATEMENT.read(office.suite, response.statement, public)
         if (statement.debtor, statement.creditor) != (issuer, office.code):
             raise Refusal(Outcome.WRONG_ADDRESSEE, "expected a statement of what is owed to us")
-        return crediting.Answer(
+        return crediting.IssuersAnswer(
             issuer, request.request_id, raw, response.statement, response.results
         )
 

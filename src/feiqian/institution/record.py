@@ -19,7 +19,7 @@ from feiqian.ports import Transaction
 from feiqian.wire.items import CheckedItem
 
 
-class State(IntEnum):
+class RecordState(IntEnum):
     """What has become of a state of value."""
 
     CIRCULATING = 0
@@ -56,14 +56,14 @@ class Recorded:
 
     serial: bytes
     output: Output
-    state: State
+    state: RecordState
     consumed_by: bytes | None
     awaited: bool
     """Paid to a chip whose manager is to cash it: not to be paid on."""
 
 
 def enter(
-    tx: Transaction, serial: bytes, output: Output, state: State, awaited: bool = False
+    tx: Transaction, serial: bytes, output: Output, state: RecordState, awaited: bool = False
 ) -> None:
     """Put a new state into the record."""
     tx.execute(
@@ -84,7 +84,7 @@ def look_up(tx: Transaction, identifier: bytes) -> Recorded | None:
         return None
     serial, amount_minor, owner, state, consumed_by, awaited = rows[0]
     output = Output(identifier, amount_minor, owner)
-    return Recorded(serial, output, State(state), consumed_by, bool(awaited))
+    return Recorded(serial, output, RecordState(state), consumed_by, bool(awaited))
 
 
 def redeem(tx: Transaction, checked: CheckedItem, redeemer: str, now_ms: int) -> Redemption:
@@ -126,7 +126,7 @@ def observe(tx: Transaction, checked: CheckedItem, now_ms: int) -> Observation:
     ]
     recorded_at_ms = now_ms if fresh[-1] else _recorded_at(tx, payment.name)
     held = look_up(tx, payment.payee_output)
-    circulates = held is not None and held.state is State.CIRCULATING
+    circulates = held is not None and held.state is RecordState.CIRCULATING
     output = outputs_of(payment, steps[-1][0].owner)[PAYEE_OUTPUT] if circulates else None
     return Observation(payment, not fresh[-1], start.serial, output, recorded_at_ms)
 
@@ -202,7 +202,7 @@ def _spend(
     certificate = checked.certificate_of(consumed.owner)
     changed = tx.execute(
         "UPDATE record SET state = ?, consumed_by = ? WHERE identifier = ? AND state = ?",
-        (State.SPENT, transfer.name, consumed.identifier, State.CIRCULATING),
+        (RecordState.SPENT, transfer.name, consumed.identifier, RecordState.CIRCULATING),
     )
     if not changed:
         _check_same_spender(tx, consumed, transfer, certificate)
@@ -213,10 +213,10 @@ def _spend(
         (transfer.name, serial, transfer.raw, certificate, redeemer, now_ms),
     )
     payee, *change = outputs_of(transfer, consumed.owner)
-    state = State.REDEEMED if redeemer else State.CIRCULATING
+    state = RecordState.REDEEMED if redeemer else RecordState.CIRCULATING
     enter(tx, serial, payee, state, transfer.value.acceptor is Acceptor.MANAGER)
     for output in change:
-        enter(tx, serial, output, State.CIRCULATING)
+        enter(tx, serial, output, RecordState.CIRCULATING)
     return True
 
 
@@ -234,7 +234,7 @@ def _redeem_history(tx: Transaction, checked: CheckedItem, redeemer: str) -> int
     payment = checked.payment
     changed = tx.execute(
         "UPDATE record SET state = ? WHERE identifier = ? AND state = ?",
-        (State.REDEEMED, payment.payee_output, State.CIRCULATING),
+        (RecordState.REDEEMED, payment.payee_output, RecordState.CIRCULATING),
     )
     if not changed:
         raise DoubleSpend(payment, checked.payer.raw, None)

@@ -20,7 +20,7 @@ from feiqian.institution.issuing import issued_after
 from feiqian.institution.office import Office
 from feiqian.institution.presenting import Presenter
 from feiqian.institution.synchronising import synchronise
-from feiqian.institution.wallets import Wallet
+from feiqian.institution.wallets import CustomerWallet
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
 from feiqian.wire.channels import RegisterChannelBody
@@ -54,7 +54,7 @@ B = TypeVar("B", bound=Struct)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GenuineRequest:
     """A request whose signature holds."""
 
     request: Request
@@ -78,7 +78,9 @@ class Counter:
         self._office = office
         self._presenter = presenter
         self._opening_minor = opening_minor
-        self._actions: dict[Action, Callable[[Asked, Wallet], Awaitable[bytes]]] = {
+        self._actions: dict[
+            Action, Callable[[GenuineRequest, CustomerWallet], Awaitable[bytes]]
+        ] = {
             Action.WITHDRAW: self._withdraw,
             Action.DEPOSIT: self._deposit,
             Action.CONVERT: self._convert,
@@ -100,7 +102,7 @@ class Counter:
         if request.addressee != office.code:
             raise Refusal(Outcome.WRONG_ADDRESSEE, f"expected a request to {office.code}")
         digest = hashlib.sha256(signed.payload).digest()
-        asked = Asked(request, wallet.number if wallet else public.hex(), digest, raw)
+        asked = GenuineRequest(request, wallet.number if wallet else public.hex(), digest, raw)
         known = await office.store.read(lambda tx: _stored_answer(tx, asked))
         if known is not None:
             return known
@@ -112,7 +114,7 @@ class Counter:
             raise Refusal(Outcome.MALFORMED, f"expected an action for wallets: {request.action}")
         return await self._actions[request.action](asked, wallet)
 
-    async def _sender(self, request: Request) -> tuple[Wallet | None, bytes]:
+    async def _sender(self, request: Request) -> tuple[CustomerWallet | None, bytes]:
         """The wallet that asks (None for a new one) and the key that must have signed."""
         if request.sender == NEW_WALLET:
             if request.action is not Action.OPEN:
@@ -122,62 +124,64 @@ class Counter:
         wallet = await self._office.store.read(lambda tx: wallets.find(tx, request.sender))
         return wallet, parse_certificate(self._office.suite, wallet.certificate).value.public_key
 
-    def _open(self, tx: Transaction, asked: Asked) -> Struct:
+    def _open(self, tx: Transaction, asked: GenuineRequest) -> Struct:
         return wallets.open_wallet(tx, self._office, asked.body(OpenBody), self._opening_minor)
 
-    async def _withdraw(self, asked: Asked, wallet: Wallet) -> bytes:
+    async def _withdraw(self, asked: GenuineRequest, wallet: CustomerWallet) -> bytes:
         body, request_id = asked.body(WithdrawBody), asked.request.request_id
 
-        def job(tx: Transaction, _: Asked) -> Struct:
+        def job(tx: Transaction, _: GenuineRequest) -> Struct:
             return banking.withdraw(tx, self._office, wallet, body, request_id)
 
         return await self._write(asked, job)
 
-    async def _deposit(self, asked: Asked, wallet: Wallet) -> bytes:
+    async def _deposit(self, asked: GenuineRequest, wallet: CustomerWallet) -> bytes:
         body = asked.body(RedeemBody)
         result = await banking.deposit(self._office, self._presenter, wallet, body)
         return await self._write(asked, lambda _tx, _asked: result)
 
-    async def _convert(self, asked: Asked, wallet: Wallet) -> bytes:
+    async def _convert(self, asked: GenuineRequest, wallet: CustomerWallet) -> bytes:
         body = asked.body(RedeemBody)
         result = await banking.convert(self._office, self._presenter, wallet, body)
         return await self._write(asked, lambda _tx, _asked: result)
 
-    async def _issued(self, asked: Asked, wallet: Wallet) -> bytes:
+    async def _issued(self, asked: GenuineRequest, wallet: CustomerWallet) -> bytes:
         body = asked.body(IssuedBody)
         return await self._read(asked, lambda tx: _issued_result(tx, wallet, body))
 
-    async def _transfers(self, asked: Asked, wallet: Wallet) -> bytes:
+    async def _transfers(self, asked: GenuineRequest, wallet: CustomerWallet) -> bytes:
         body = asked.body(TransfersBody)
         return await self._read(asked, lambda tx: self._standings(tx, wallet, body))
 
-    async def _account(self, asked: Asked, wallet: Wallet) -> bytes:
+    async def _account(self, asked: GenuineRequest, wallet: CustomerWallet) -> bytes:
         asked.body(EmptyBody)
         return await self._read(asked, lambda tx: _account_result(tx, wallet))
 
-    async def _synchronise(self, asked: Asked, wallet: Wallet) -> bytes:
+    async def _synchronise(self, asked: GenuineRequest, wallet: CustomerWallet) -> bytes:
         asked.body(EmptyBody)
         office = self._office
         return await self._write(asked, lambda tx, _: synchronise(tx, office, wallet))
 
-    async def _mailbox(self, asked: Asked, wallet: Wallet) -> bytes:
+    async def _mailbox(self, asked: GenuineRequest, wallet: CustomerWallet) -> bytes:
         """Not stored: collecting again is harmless, and letters would be kept twice."""
         body, office = asked.body(MailboxBody), self._office
         result = await office.store.write(lambda tx: mailbox.collect(tx, office, wallet, body))
         return self._signed(asked, result)
 
-    async def _channel(self, asked: Asked, wallet: Wallet) -> bytes:
+    async def _channel(self, asked: GenuineRequest, wallet: CustomerWallet) -> bytes:
         """Not stored: a channel key gets the same channel again."""
         body = asked.body(RegisterChannelBody)
         result = await passing_on.register_channel(self._office, wallet, body, asked.raw)
         return self._signed(asked, result)
 
-    async def _orders(self, asked: Asked, wallet: Wallet) -> bytes:
+    async def _orders(self, asked: GenuineRequest, wallet: CustomerWallet) -> bytes:
         """Not stored: bringing news again is harmless."""
         body = asked.body(OrderNews)
         return self._signed(asked, await passing_on.pass_on_news(self._office, wallet, body))
 
-    def _standings(self, tx: Transaction, wallet: Wallet, body: TransfersBody) -> TransfersResult:
+    def _standings(
+        self, tx: Transaction, wallet: CustomerWallet, body: TransfersBody
+    ) -> TransfersResult:
         payer = wallets.chip_of(tx, wallet.number)
         return TransfersResult(
             VERSION, tuple(self._standing(tx, payer, name) for name in body.transfers)
@@ -192,7 +196,9 @@ class Counter:
         renewal = redemption.renewal(office.suite, office.key, office.code)
         return TransferStanding(name, Outcome.REPEATED, redeemer, renewal)
 
-    async def _write(self, asked: Asked, job: Callable[[Transaction, Asked], Struct]) -> bytes:
+    async def _write(
+        self, asked: GenuineRequest, job: Callable[[Transaction, GenuineRequest], Struct]
+    ) -> bytes:
         """Do `job` and store its answer in one transaction."""
 
         def whole(tx: Transaction) -> bytes:
@@ -208,11 +214,11 @@ class Counter:
 
         return await self._office.store.write(whole)
 
-    async def _read(self, asked: Asked, job: Callable[[Transaction], Struct]) -> bytes:
+    async def _read(self, asked: GenuineRequest, job: Callable[[Transaction], Struct]) -> bytes:
         """A look-up changes nothing and is not stored."""
         return self._signed(asked, await self._office.store.read(job))
 
-    def _signed(self, asked: Asked, result: Struct) -> bytes:
+    def _signed(self, asked: GenuineRequest, result: Struct) -> bytes:
         office = self._office
         answer = Answer(
             version=VERSION,
@@ -225,7 +231,7 @@ class Counter:
         return ANSWER.sign(office.suite, office.key, answer)
 
 
-def _stored_answer(tx: Transaction, asked: Asked) -> bytes | None:
+def _stored_answer(tx: Transaction, asked: GenuineRequest) -> bytes | None:
     rows = tx.query(
         "SELECT digest, answer FROM requests WHERE sender = ? AND request_id = ?",
         (asked.sender, asked.request.request_id),
@@ -238,11 +244,11 @@ def _stored_answer(tx: Transaction, asked: Asked) -> bytes | None:
     return bytes(answer)
 
 
-def _issued_result(tx: Transaction, wallet: Wallet, body: IssuedBody) -> IssuedResult:
+def _issued_result(tx: Transaction, wallet: CustomerWallet, body: IssuedBody) -> IssuedResult:
     owner = wallets.chip_of(tx, wallet.number)
     return IssuedResult(VERSION, issued_after(tx, owner, body.after, MAX_LISTED))
 
 
-def _account_result(tx: Transaction, wallet: Wallet) -> AccountResult:
+def _account_result(tx: Transaction, wallet: CustomerWallet) -> AccountResult:
     balance_minor = accounts.balance_of(tx, wallet.account) if wallet.account else 0
     return AccountResult(VERSION, wallet.account, balance_minor, wallet.issued_sequence)

@@ -15,7 +15,7 @@ from feiqian.wire.risk import NOTES, Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownWallet:
     """What this institution knows of a wallet; amounts in minor units."""
 
     frozen: bool
@@ -31,7 +31,7 @@ class Known:
     """All that was ever issued to it; None when that is too much to count."""
 
 
-def find(report: KeyInformation, known: Known, now: Moment) -> tuple[Finding, ...]:
+def find(report: KeyInformation, known: KnownWallet, now: Moment) -> tuple[Finding, ...]:
     """Everything that is found, by number."""
     found = {
         *_about_standing(report, known),
@@ -47,7 +47,7 @@ def passes(findings: tuple[Finding, ...]) -> bool:
     return NOTES.issuperset(findings)
 
 
-def _about_standing(report: KeyInformation, known: Known) -> Iterator[Finding]:
+def _about_standing(report: KeyInformation, known: KnownWallet) -> Iterator[Finding]:
     if known.frozen:
         yield Finding.WALLET_FROZEN
     if report.condition & ChipCondition.FROZEN:
@@ -56,7 +56,7 @@ def _about_standing(report: KeyInformation, known: Known) -> Iterator[Finding]:
         yield Finding.LIST_STALE
 
 
-def _about_sums(report: KeyInformation, known: Known) -> Iterator[Finding]:
+def _about_sums(report: KeyInformation, known: KnownWallet) -> Iterator[Finding]:
     limits = known.limits
     other_limits = bool(report.condition & ChipCondition.OTHER_LIMITS)
     if not other_limits and report.balance_minor > limits.holding_minor:
@@ -70,7 +70,7 @@ def _about_sums(report: KeyInformation, known: Known) -> Iterator[Finding]:
         yield Finding.BALANCE_UNPROVEN
 
 
-def _about_time(report: KeyInformation, known: Known, now: Moment) -> Iterator[Finding]:
+def _about_time(report: KeyInformation, known: KnownWallet, now: Moment) -> Iterator[Finding]:
     if (report.moment_s - report.radius_s) * 1_000 > now.latest_ms:
         yield Finding.CLOCK_AHEAD
     if report.synchronised_number > known.synchronised_number:

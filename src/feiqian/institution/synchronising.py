@@ -3,13 +3,13 @@
 from feiqian.crypto.cbor import VERSION
 from feiqian.institution import wallets
 from feiqian.institution.office import Office
-from feiqian.institution.wallets import Wallet
+from feiqian.institution.wallets import CustomerWallet
 from feiqian.ports import Transaction
 from feiqian.wire.synchronisation import SYNCHRONISATION, Synchronisation
 from feiqian.wire.wallet_requests import SynchroniseResult
 
 
-def synchronise(tx: Transaction, office: Office, wallet: Wallet) -> SynchroniseResult:
+def synchronise(tx: Transaction, office: Office, wallet: CustomerWallet) -> SynchroniseResult:
     """The next statement for the wallet's chip. `Refusal` wallet_frozen."""
     wallets.check_active(wallet)
     moment = office.clock.now()

@@ -38,7 +38,7 @@ log = structlog.get_logger("verifying")
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecidedItem:
     """What this institution has decided on an item."""
 
     transfer: bytes
@@ -48,7 +48,7 @@ class Decided:
     renewal: bytes | None = None
 
 
-Checked = CheckedItem | Decided
+Checked = CheckedItem | DecidedItem
 
 
 async def verify(office: Office, raw: bytes) -> bytes:
@@ -93,11 +93,11 @@ def _check(office: Office, item: PaymentItem, now_ms: int) -> Checked:
     try:
         return check_verifiable(office.trust, item, now_ms)
     except Refusal as refusal:
-        return Decided(name, refusal.outcome, refusal.detail[:MAX_DETAIL])
+        return DecidedItem(name, refusal.outcome, refusal.detail[:MAX_DETAIL])
 
 
 def _decider_of(office: Office, checked: Checked) -> str:
-    return office.code if isinstance(checked, Decided) else checked.read.item.issuer
+    return office.code if isinstance(checked, DecidedItem) else checked.read.item.issuer
 
 
 async def _verify_at(
@@ -165,23 +165,23 @@ async def _decide_all(
 
 def _decide(
     tx: Transaction, office: Office, presenter: str, checked: Checked, now_ms: int
-) -> Decided:
-    if isinstance(checked, Decided):
+) -> DecidedItem:
+    if isinstance(checked, DecidedItem):
         return checked
     name = checked.payment.name
     try:
         seen = record.observe(tx, checked, now_ms)
     except record.DoubleSpend as conflict:
         evidence = conflicts.keep(tx, office.trust, conflict, presenter, now_ms)
-        return Decided(name, conflict.outcome, conflict.detail, evidence)
+        return DecidedItem(name, conflict.outcome, conflict.detail, evidence)
     except Refusal as refusal:
-        return Decided(name, refusal.outcome, refusal.detail[:MAX_DETAIL])
+        return DecidedItem(name, refusal.outcome, refusal.detail[:MAX_DETAIL])
     renewal = seen.renewal(office.suite, office.key, office.code)
     outcome = Outcome.REPEATED if seen.repeated else Outcome.ACCEPTED
-    return Decided(name, outcome, renewal=renewal)
+    return DecidedItem(name, outcome, renewal=renewal)
 
 
-def _signed(office: Office, decided: Decided, now_ms: int) -> VerifiedItem:
+def _signed(office: Office, decided: DecidedItem, now_ms: int) -> VerifiedItem:
     verdict = Verdict(
         VERSION,
         office.code,

@@ -8,7 +8,7 @@ by being paid.
 from dataclasses import dataclass
 
 from feiqian.crypto.cbor import VERSION
-from feiqian.crypto.certificates import CERTIFICATE, Certificate, Role
+from feiqian.crypto.certificates import CERTIFICATE, Certificate, KeyRole
 from feiqian.institution import accounts
 from feiqian.institution.office import Office
 from feiqian.money.limits import ANONYMOUS_TIER, limits_of
@@ -24,7 +24,7 @@ _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # 32 letters: one for each 5 ran
 
 
 @dataclass(frozen=True, slots=True)
-class Wallet:
+class CustomerWallet:
     """A wallet as its institution knows it."""
 
     number: str
@@ -62,12 +62,12 @@ def open_wallet(tx: Transaction, office: Office, body: OpenBody, opening_minor: 
     return OpenResult(VERSION, certificate, account)
 
 
-def find(tx: Transaction, number: str) -> Wallet:
+def find(tx: Transaction, number: str) -> CustomerWallet:
     """The wallet of this number. `Refusal` unknown_wallet."""
     return _one(tx, _SELECT + " WHERE number = ?", number)
 
 
-def find_by_chip(tx: Transaction, fingerprint: bytes) -> Wallet:
+def find_by_chip(tx: Transaction, fingerprint: bytes) -> CustomerWallet:
     """The wallet whose chip has this key. `Refusal` unknown_wallet."""
     return _one(tx, _SELECT + " WHERE fingerprint = ?", fingerprint)
 
@@ -94,7 +94,7 @@ def freeze(tx: Transaction, number: str, frozen: bool) -> None:
         raise Refusal(Outcome.UNKNOWN_WALLET, f"expected a wallet held here, got {number!r}")
 
 
-def check_active(wallet: Wallet) -> None:
+def check_active(wallet: CustomerWallet) -> None:
     """Raise `Refusal` wallet_frozen for a frozen wallet."""
     if wallet.frozen:
         raise Refusal(Outcome.WALLET_FROZEN, f"wallet {wallet.number} is frozen")
@@ -103,18 +103,18 @@ def check_active(wallet: Wallet) -> None:
 _SELECT = "SELECT number, certificate, tier, account, issued_sequence, frozen FROM wallets"
 
 
-def _one(tx: Transaction, sql: str, value: str | bytes) -> Wallet:
+def _one(tx: Transaction, sql: str, value: str | bytes) -> CustomerWallet:
     rows = tx.query(sql, (value,))
     if not rows:
         raise Refusal(Outcome.UNKNOWN_WALLET, "expected a wallet held here")
     number, certificate, tier, account, issued_sequence, frozen = rows[0]
-    return Wallet(number, certificate, tier, account, issued_sequence, bool(frozen))
+    return CustomerWallet(number, certificate, tier, account, issued_sequence, bool(frozen))
 
 
 def _certify(office: Office, number: str, body: OpenBody, now_ms: int) -> bytes:
     certificate = Certificate(
         version=VERSION,
-        role=Role.CHIP,
+        role=KeyRole.CHIP,
         subject=number,
         public_key=body.public_key,
         issuer=office.code,

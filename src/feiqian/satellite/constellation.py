@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from feiqian.wire.rdss.module import Feedback, Heard, Identity, Reason
+from feiqian.wire.rdss.module import Feedback, ModuleIdentity, ModuleMessage, Reason
 
 MAX_IN_FLIGHT = 100_000
 """Copies under way; what comes beyond is lost."""
@@ -62,7 +62,7 @@ NEVER = Coverage(round_ms=1_000, visible_ms=0)
 class Subscription:
     """One card: its identity, what it may send, and where it is."""
 
-    identity: Identity
+    identity: ModuleIdentity
     max_bytes: int
     coverage: Coverage = ALWAYS
     permitted: bool = True
@@ -73,7 +73,7 @@ class _Copy:
     arrives_ms: int
     number: int
     to: str = field(compare=False)
-    heard: Heard = field(compare=False)
+    heard: ModuleMessage = field(compare=False)
 
 
 class Constellation:
@@ -124,14 +124,14 @@ class Constellation:
         self._sent_ms[sender] = now_ms
         self.taken += 1
         for recipient in self._recipients(sender, to):
-            self._fly(recipient, Heard(sender, content), now_ms)
+            self._fly(recipient, ModuleMessage(sender, content), now_ms)
         return Feedback(None)
 
     def due_ms(self) -> int | None:
         """When the next copy comes down; None when none is under way."""
         return self._flying[0].arrives_ms if self._flying else None
 
-    def come_down(self, now_ms: int) -> list[tuple[str, Heard]]:
+    def come_down(self, now_ms: int) -> list[tuple[str, ModuleMessage]]:
         """What arrives until now, with its recipient, in the order of arrival."""
         arrived = []
         while self._flying and self._flying[0].arrives_ms <= now_ms:
@@ -158,7 +158,7 @@ class Constellation:
             return [address for address in self._subscriptions if address != sender]
         return [to] if to in self._subscriptions else []
 
-    def _fly(self, to: str, heard: Heard, now_ms: int) -> None:
+    def _fly(self, to: str, heard: ModuleMessage, now_ms: int) -> None:
         conditions = self._conditions
         spread_ms = conditions.delay_max_ms - conditions.delay_min_ms
         for _ in range(2 if self._draw() < conditions.repetition else 1):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from feiqian.timing.fixes import Place
+from feiqian.timing.fixes import FixedPlace
 from feiqian.wire.rdss.sentences import Sentence
 
 MAX_SENTENCE_BYTES = 82
@@ -48,7 +48,7 @@ def sentence(body: str) -> bytes:
     return Sentence(address, tuple(fields)).encode()
 
 
-def speak(sky: Sky, moment_ms: int, place: Place | None) -> Sequence[bytes]:
+def speak(sky: Sky, moment_ms: int, place: FixedPlace | None) -> Sequence[bytes]:
     """One second of a receiver that has a fix at `place`, or none.
 
     GGA, GSA, GSV, RMC and ZDA; the moment is Unix milliseconds, and hundredths of seconds are said.
@@ -64,14 +64,14 @@ def speak(sky: Sky, moment_ms: int, place: Place | None) -> Sequence[bytes]:
     )
 
 
-def _gga(sky: Sky, clock: str, place: Place | None) -> bytes:
+def _gga(sky: Sky, clock: str, place: FixedPlace | None) -> bytes:
     if place is None:
         return sentence(f"{sky.talker}GGA,{clock},,,,,0,00,99.9,,M,,M,,")
     count = len(sky.satellites)
     return sentence(f"{sky.talker}GGA,{clock},{_angles(place)},1,{count:02d},1.0,50.0,M,0.0,M,,")
 
 
-def _gsa(sky: Sky, place: Place | None) -> bytes:
+def _gsa(sky: Sky, place: FixedPlace | None) -> bytes:
     used = sky.satellites[:12] if place is not None else ()
     numbers = ",".join([f"{number:02d}" for number in used] + [""] * (12 - len(used)))
     mode, dilution = (3, "1.7,1.0,1.3") if place is not None else (1, "99.9,99.9,99.9")
@@ -93,13 +93,13 @@ def _gsv(sky: Sky) -> Sequence[bytes]:
     ]
 
 
-def _rmc(sky: Sky, at: datetime, clock: str, place: Place | None) -> bytes:
+def _rmc(sky: Sky, at: datetime, clock: str, place: FixedPlace | None) -> bytes:
     if place is None:
         return sentence(f"{sky.talker}RMC,{clock},V,,,,,,,{at:%d%m%y},,,N")
     return sentence(f"{sky.talker}RMC,{clock},A,{_angles(place)},0.0,0.0,{at:%d%m%y},,,A")
 
 
-def _angles(place: Place) -> str:
+def _angles(place: FixedPlace) -> str:
     latitude = _degrees_minutes(place.latitude_e7, 2)
     longitude = _degrees_minutes(place.longitude_e7, 3)
     north_south = "N" if place.latitude_e7 >= 0 else "S"

@@ -16,8 +16,8 @@ from feiqian.satellite.constellation import (
 )
 from feiqian.satellite.simulator import SECOND_MS, Simulator
 from feiqian.satellite.terminal import Receiver, Terminal
-from feiqian.timing.fixes import Place
-from feiqian.wire.rdss.module import Dialect, Identity
+from feiqian.timing.fixes import FixedPlace
+from feiqian.wire.rdss.module import Dialect, ModuleIdentity
 
 STATION_ADDRESS = "4000001"
 BROADCAST_ADDRESS = "9000001"
@@ -41,7 +41,7 @@ class SkyPlan:
     conditions: Conditions = MILD
     coverage: Coverage = ALWAYS
     """Of terminals; a station has a view."""
-    place: Place | None = None
+    place: FixedPlace | None = None
     tick_ms: int = SECOND_MS
 
 
@@ -53,12 +53,12 @@ def terminal_addresses(count: int) -> tuple[str, ...]:
 def build_sky(plan: SkyPlan, draw: Callable[[], float], clock: Clock) -> Simulator:
     """The simulator of a plan; `draw` gives chance, from 0 to below 1."""
     max_bytes = plan.dialect.channel.max_bytes
-    station = Identity(
+    station = ModuleIdentity(
         STATION_ADDRESS, BROADCAST_ADDRESS, plan.station_period_s, _LEVEL, plan.terminals
     )
     subscriptions = [Subscription(station, max_bytes)]
     for address in terminal_addresses(plan.terminals):
-        identity = Identity(address, BROADCAST_ADDRESS, plan.period_s, _LEVEL)
+        identity = ModuleIdentity(address, BROADCAST_ADDRESS, plan.period_s, _LEVEL)
         subscriptions.append(Subscription(identity, max_bytes, plan.coverage))
     constellation = Constellation(tuple(subscriptions), plan.conditions, draw)
     terminals = tuple(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from feiqian.outcomes import Refusal
 from feiqian.satellite.constellation import Constellation
 from feiqian.satellite.receiver import Sky, speak
-from feiqian.timing.fixes import Place
-from feiqian.wire.rdss.module import AskIdentity, Dialect, Heard, Signal
+from feiqian.timing.fixes import FixedPlace
+from feiqian.wire.rdss.module import AskIdentity, Dialect, ModuleMessage, Signal
 from feiqian.wire.rdss.sentences import parse_sentence
 
 BEIDOU_SKY = Sky()
@@ -22,7 +22,7 @@ BEIDOU_SKY = Sky()
 class Receiver:
     """The satellite receiver in the same box."""
 
-    place: Place | None
+    place: FixedPlace | None
     """None while it has no fix."""
     sky: Sky = BEIDOU_SKY
     error_ms: int = 0
@@ -50,7 +50,7 @@ class Terminal:
         feedback = constellation.submit(self.address, request.to, request.content, now_ms)
         return self.dialect.report(feedback).encode()
 
-    def hear(self, heard: Heard) -> bytes:
+    def hear(self, heard: ModuleMessage) -> bytes:
         """What is said when a message has come down."""
         return self.dialect.report(heard).encode()
 

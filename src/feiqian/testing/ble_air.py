@@ -21,7 +21,7 @@ SUPERVISION_TIMEOUT = 0x08
 """The reason of a controller that has not heard of the other one for too long."""
 
 
-class Air(LocalLink):
+class BleAir(LocalLink):
     """Carries what controllers send, until it is torn."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Air(LocalLink):
 class _Hci(StreamPacketSource):
     """A controller's end of a TCP connection."""
 
-    def __init__(self, air: Air, number: int) -> None:
+    def __init__(self, air: BleAir, number: int) -> None:
         super().__init__()
         self._air = air
         self._number = number

@@ -332,16 +332,16 @@ class _Talk201(ChargePoint201):
 VERSIONS = (VERSION_16, VERSION_201)
 
 
-class Pipe:
+class VirtualPipe:
     """A connection within a process, for virtual time: two ends that `recv`, `send` and `close`."""
 
     def __init__(self) -> None:
         self.arrived: asyncio.Queue[str | None] = asyncio.Queue()
         """Frames sent by the other end; None is the end."""
-        self._other: Pipe | None = None
+        self._other: VirtualPipe | None = None
 
     @classmethod
-    def pair(cls) -> "tuple[Pipe, Pipe]":
+    def pair(cls) -> "tuple[VirtualPipe, VirtualPipe]":
         """Two connected ends."""
         one, other = cls(), cls()
         one._other, other._other = other, one

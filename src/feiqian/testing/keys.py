@@ -13,7 +13,7 @@ from feiqian.crypto.certificates import (
     CERTIFICATE,
     PLATFORM,
     Certificate,
-    Role,
+    KeyRole,
     SignedCertificate,
     parse_certificate,
 )
@@ -30,7 +30,7 @@ _YEAR_MS = 365 * _DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
+class CertifiedParty:
     """A key with its certificate; tests may sign anything with it."""
 
     key: PrivateKey
@@ -49,14 +49,14 @@ class TrustWorld:
     codes: Sequence[str] = ("A", "B")
     suite: Suite = P256_SHA256
     seed: str = "feiqian"
-    root: Party = field(init=False)
-    institutions: dict[str, Party] = field(init=False)
+    root: CertifiedParty = field(init=False)
+    institutions: dict[str, CertifiedParty] = field(init=False)
 
     def __post_init__(self) -> None:
         root_key = self.key(PLATFORM)
-        self.root = self._certify(root_key, root_key, PLATFORM, PLATFORM, Role.PLATFORM)
+        self.root = self._certify(root_key, root_key, PLATFORM, PLATFORM, KeyRole.PLATFORM)
         self.institutions = {
-            code: self._certify(self.root.key, self.key(code), code, PLATFORM, Role.INSTITUTION)
+            code: self._certify(self.root.key, self.key(code), code, PLATFORM, KeyRole.INSTITUTION)
             for code in self.codes
         }
 
@@ -64,10 +64,10 @@ class TrustWorld:
         """The key of this label, the same in every run."""
         return self.suite.load(hashlib.sha256(f"{self.seed}/{label}".encode()).digest())
 
-    def chip(self, code: str, number: str, tier: int = DEFAULT_TIER) -> Party:
+    def chip(self, code: str, number: str, tier: int = DEFAULT_TIER) -> CertifiedParty:
         """A chip key in the test's own hands, certified by institution `code`."""
         key = self.key(number)
-        return Party(key, self.certify(code, number, key.public, tier=tier))
+        return CertifiedParty(key, self.certify(code, number, key.public, tier=tier))
 
     def certify(
         self,
@@ -76,7 +76,7 @@ class TrustWorld:
         public_key: bytes,
         *,
         tier: int = DEFAULT_TIER,
-        role: Role = Role.CHIP,
+        role: KeyRole = KeyRole.CHIP,
         not_before_ms: int = NOW_MS - _DAY_MS,
         not_after_ms: int = NOW_MS + _YEAR_MS,
     ) -> SignedCertificate:
@@ -126,8 +126,8 @@ class TrustWorld:
         return sign_currency(self.suite, self.institutions[code].key, currency)
 
     def _certify(
-        self, signer: PrivateKey, key: PrivateKey, subject: str, issuer: str, role: Role
-    ) -> Party:
+        self, signer: PrivateKey, key: PrivateKey, subject: str, issuer: str, role: KeyRole
+    ) -> CertifiedParty:
         certificate = Certificate(
             version=VERSION,
             role=role,
@@ -138,7 +138,7 @@ class TrustWorld:
             not_before_ms=NOW_MS - _DAY_MS,
             not_after_ms=NOW_MS + 10 * _YEAR_MS,
         )
-        return Party(key, self._sign(signer, certificate))
+        return CertifiedParty(key, self._sign(signer, certificate))
 
     def _sign(self, signer: PrivateKey, certificate: Certificate) -> SignedCertificate:
         return parse_certificate(self.suite, CERTIFICATE.sign(self.suite, signer, certificate))

@@ -26,7 +26,7 @@ from feiqian.protocol.payment.records import (
 )
 from feiqian.protocol.payment.setup import EarlierSession, PayeeSetup, PayerPast, PayerSetup
 from feiqian.protocol.payment.verification import Judgement
-from feiqian.testing.keys import NOW_MS, Party, TrustWorld
+from feiqian.testing.keys import NOW_MS, CertifiedParty, TrustWorld
 from feiqian.timing.moment import Moment
 from feiqian.wire.double_spending import HeldList
 from feiqian.wire.envelope import encode_message
@@ -66,8 +66,8 @@ class PaymentBench:
     """Chip: every session is offline."""
     listed: HeldList | None = None
     """What the payee holds."""
-    payer: Party = field(init=False)
-    payee: Party = field(init=False)
+    payer: CertifiedParty = field(init=False)
+    payee: CertifiedParty = field(init=False)
     held: SignedCurrency = field(init=False)
 
     def __post_init__(self) -> None:
@@ -152,13 +152,13 @@ class PaymentBench:
         offer = Offer(VERSION, NONCE, AMOUNT_MINOR, 1_000_00, NOW, NOW_MS + 60_000, self.acceptor)
         return replace(offer, **changed)
 
-    def offer_message(self, by: Party | None = None, **changed: object) -> OfferMessage:
+    def offer_message(self, by: CertifiedParty | None = None, **changed: object) -> OfferMessage:
         """The offer, signed by the payee (or by another), under the payee's certificate."""
         key = (by or self.payee).key
         raw = OFFER.sign(self.world.suite, key, self.offer(**changed))
         return OfferMessage(raw, self.payee.certificate.raw)
 
-    def transfer(self, by: Party | None = None, **changed: object) -> SignedTransfer:
+    def transfer(self, by: CertifiedParty | None = None, **changed: object) -> SignedTransfer:
         """The paying transfer, signed by the payer's chip (or by another)."""
         transfer = Transfer(
             version=VERSION,
@@ -206,7 +206,7 @@ class PaymentBench:
         """What the payee sends the payer at the end."""
         return PaymentConfirmed(self.confirmation(by, **changed), ())
 
-    def receipt(self, by: Party | None = None, **changed: object) -> bytes:
+    def receipt(self, by: CertifiedParty | None = None, **changed: object) -> bytes:
         """The word of the payee's chip (or of another)."""
         names = tuple(each.name for each in paying_transfers(self.world.suite, self.request()))
         receipt = replace(Receipt(VERSION, NONCE, AMOUNT_MINOR, names), **changed)

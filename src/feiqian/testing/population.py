@@ -46,7 +46,7 @@ class Parameters:
     seed: int = 1
 
 
-class Fate(StrEnum):
+class SpendFate(StrEnum):
     """What became of one double spend."""
 
     REFUSED = "refused at once"
@@ -55,12 +55,12 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DoubleSpend:
+class TriedDoubleSpend:
     """One transfer too many of a state."""
 
     rogue: str
     amount_minor: int
-    fate: Fate
+    fate: SpendFate
     delay_ms: int | None
     """From its acceptance, or that of the honoured one if it was later, to the evidence."""
     found_in_time: bool
@@ -90,7 +90,7 @@ class Population:
     """Of honest payments, by name."""
     _spends: dict[bytes, list[_Spend]] = field(default_factory=dict)
     """What was taken in, by the state it consumes."""
-    _refused: list[DoubleSpend] = field(default_factory=list)
+    _refused: list[TriedDoubleSpend] = field(default_factory=list)
     _ends_ms: int = 0
 
     @classmethod
@@ -121,7 +121,7 @@ class Population:
             await pocket.read_list()
         return population
 
-    async def live(self) -> list[DoubleSpend]:
+    async def live(self) -> list[TriedDoubleSpend]:
         """Let the days pass, then have everybody come in touch; every double spend and its fate."""
         await self.pass_days()
         for pocket in self.honest:
@@ -135,7 +135,7 @@ class Population:
             await self._slot()
         self._ends_ms = self.network.clock.now().midpoint_ms
 
-    def double_spends(self) -> list[DoubleSpend]:
+    def double_spends(self) -> list[TriedDoubleSpend]:
         """What has become of every double spend by now."""
         return [*self._refused, *self._surplus()]
 
@@ -195,10 +195,12 @@ class Population:
         if isinstance(payer, RoguePocket) and transfer.value.consumed in self._spends:
             amount_minor = transfer.value.amount_minor
             self._refused.append(
-                DoubleSpend(payer.label, amount_minor, Fate.REFUSED, None, found_in_time=True)
+                TriedDoubleSpend(
+                    payer.label, amount_minor, SpendFate.REFUSED, None, found_in_time=True
+                )
             )
 
-    def _surplus(self) -> list[DoubleSpend]:
+    def _surplus(self) -> list[TriedDoubleSpend]:
         """What became of every transfer that was taken in beyond the one that is honoured."""
         found_at_ms = {
             bytes(name): int(at_ms)
@@ -225,12 +227,16 @@ class Population:
 
     def _fate(
         self, consumed: bytes, spend: _Spend, honoured: _Spend, found_at_ms: dict[bytes, int]
-    ) -> DoubleSpend:
+    ) -> TriedDoubleSpend:
         names = (spend.transfer.name, honoured.transfer.name)
         at_ms = found_at_ms.get(name_evidence(self.network.suite, consumed, names))
         amount_minor = spend.transfer.value.amount_minor
         if at_ms is None:
-            return DoubleSpend(spend.rogue, amount_minor, Fate.NEVER, None, found_in_time=False)
+            return TriedDoubleSpend(
+                spend.rogue, amount_minor, SpendFate.NEVER, None, found_in_time=False
+            )
         delay_ms = at_ms - max(spend.at_ms, honoured.at_ms)
         in_time = delay_ms + max(spend.at_ms, honoured.at_ms) < self._ends_ms
-        return DoubleSpend(spend.rogue, amount_minor, Fate.FOUND, delay_ms, found_in_time=in_time)
+        return TriedDoubleSpend(
+            spend.rogue, amount_minor, SpendFate.FOUND, delay_ms, found_in_time=in_time
+        )

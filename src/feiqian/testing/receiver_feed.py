@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from feiqian.adapters.clockwork import repeat
 from feiqian.satellite.receiver import Sky, speak
-from feiqian.timing.fixes import Place
+from feiqian.timing.fixes import FixedPlace
 
 HOST = "127.0.0.1"
 PERIOD_S = 0.2
 """Quicker than a real one, which says everything once a second."""
-SOMEWHERE = Place(399_042_000, 1_164_074_000, 5_000)
+SOMEWHERE = FixedPlace(399_042_000, 1_164_074_000, 5_000)
 
 
 @dataclass
@@ -25,7 +25,7 @@ class ReceiverFeed:
 
     moment_ms: Callable[[], int]
     """What time the satellites tell."""
-    place: Place | None = SOMEWHERE
+    place: FixedPlace | None = SOMEWHERE
     """None: no fix."""
     sky: Sky = field(default_factory=Sky)
     port: int = 0

@@ -24,7 +24,7 @@ from feiqian.central.control_documents import (
     ScopeName,
     WalletReport,
 )
-from feiqian.central.ground_station import STATIONS_PATH, GroundStation, Identity
+from feiqian.central.ground_station import STATIONS_PATH, GroundStation, StationIdentity
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Clock
 from feiqian.satellite.constellation import (
@@ -47,7 +47,7 @@ from feiqian.testing.chips import PIN, PUK
 from feiqian.testing.network import CENTRAL_URL, RoutingCourier, SimulatedNetwork, key_of
 from feiqian.testing.platform_world import START_MS, StandingClock
 from feiqian.testing.wallets import Device
-from feiqian.timing.fixes import Fix, Place
+from feiqian.timing.fixes import Fix, FixedPlace
 from feiqian.timing.moment import Moment
 from feiqian.timing.readings import Reading
 from feiqian.wallet.channel import register_channel
@@ -56,7 +56,7 @@ from feiqian.wallet.opening import open_wallet
 from feiqian.wallet.overdue import OVERDUE_RULE, OverdueRule
 from feiqian.wallet.relay import Relay
 from feiqian.wallet.rules import WALLET_RULES
-from feiqian.wallet.satellite import Heard, SatelliteDesk
+from feiqian.wallet.satellite import MessageEffect, SatelliteDesk
 from feiqian.wallet.timekeeping import Timekeeper, bounds_of, recall_clock
 from feiqian.wallet.wallet import Wallet
 from feiqian.wallet.watching import Air, Sight, Watch
@@ -68,7 +68,7 @@ STATION_NAME = "North"
 FIRST_OPERATOR, SECOND_OPERATOR = "first", "second"
 EXCHANGE_EVERY_S = 15
 RECEIVER_RADIUS_MS = 1_000
-MOUNTAINS = Place(361_000_000, 940_000_000, 5_000)
+MOUNTAINS = FixedPlace(361_000_000, 940_000_000, 5_000)
 MINUTE_S = 60
 
 
@@ -124,7 +124,7 @@ class SkyView:
 
 
 @dataclass(slots=True)
-class Holder:
+class SatelliteHolder:
     """A wallet with a module, a receiver and a clock of its own."""
 
     device: Device
@@ -150,10 +150,12 @@ class Holder:
         """The network is back."""
         self.courier.cut_off.clear()
 
-    async def live(self, minutes: int, *, every_min: int = 5) -> tuple[list[Sight], list[Heard]]:
+    async def live(
+        self, minutes: int, *, every_min: int = 5
+    ) -> tuple[list[Sight], list[MessageEffect]]:
         """Look every so often and listen in between; what was seen and heard."""
         sights: list[Sight] = []
-        heard: list[Heard] = []
+        heard: list[MessageEffect] = []
         end_ms = loop_ms() + minutes * MINUTE_S * 1000
         while loop_ms() < end_ms:
             sights.append(await self.watch.look())
@@ -169,7 +171,7 @@ class SatelliteWorld:
     clock: RunningClock
     simulator: Simulator
     dialect: Dialect
-    holders: dict[str, Holder] = field(default_factory=dict)
+    holders: dict[str, SatelliteHolder] = field(default_factory=dict)
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
     _keys: int = 0
 
@@ -263,7 +265,9 @@ async def _open_station(world: SatelliteWorld) -> None:
     station = NewStation(world.key(), STATION_NAME, key.public.hex())
     await network.desk.add_station(station, "operator")
     root = network.institutions["A"].office.trust.root.value.public_key
-    identity = Identity(STATION_NAME, key, network.suite, root, CENTRAL_URL, BROADCAST_ADDRESS)
+    identity = StationIdentity(
+        STATION_NAME, key, network.suite, root, CENTRAL_URL, BROADCAST_ADDRESS
+    )
     network.courier.handlers[f"{CENTRAL_URL}{STATIONS_PATH}"] = network.gateway.exchange
     module = await RdssModule.sign_on(world.simulator.connect(STATION_ADDRESS), world.dialect)
     station_end = GroundStation(identity, module, network.courier, world.clock)
@@ -281,7 +285,9 @@ async def _exchange(world: SatelliteWorld, station: GroundStation) -> None:
         await world.network.gateway.forward_reports()
 
 
-async def _holder(world: SatelliteWorld, name: str, address: str, rule: OverdueRule) -> Holder:
+async def _holder(
+    world: SatelliteWorld, name: str, address: str, rule: OverdueRule
+) -> SatelliteHolder:
     network = world.network
     courier = RoutingCourier(network.courier.handlers, published=network.courier.published)
     device = Device(network, "A", name)
@@ -304,4 +310,4 @@ async def _holder(world: SatelliteWorld, name: str, address: str, rule: OverdueR
     relay = Relay(carrier, STATION_ADDRESS)
     air = Air(desk, carrier, STATION_ADDRESS, relay, address)
     watch = Watch(wallet, timekeeper, air)
-    return Holder(device, address, oscillator, sky, courier, wallet, watch, carrier)
+    return SatelliteHolder(device, address, oscillator, sky, courier, wallet, watch, carrier)

@@ -1,8 +1,9 @@
 """Short-message services in memory, each of its own kind; both keep the promises of the port.
 
-`Air` brings messages down to whoever listens, like RDSS. `Mailboxes` is another service altogether: a
-post office that keeps messages until they are fetched, with names for addresses and longer messages,
-reached by a request and an answer each time. It shows that nothing above the port knows BeiDou.
+`SharedAir` brings messages down to whoever listens, like RDSS. `Mailboxes` is another service
+altogether: a post office that keeps messages until they are fetched, with names for addresses and
+longer messages, reached by a request and an answer each time. It shows that nothing above the port
+knows BeiDou.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ def _closed() -> Refusal:
     return Refusal(Outcome.UNAVAILABLE, "the terminal is closed")
 
 
-class Air:
+class SharedAir:
     """Everybody within reach of each other."""
 
     def __init__(self, channel: ChannelClass) -> None:
@@ -63,7 +64,7 @@ class Air:
 class AirTerminal:
     """`ports.ShortMessages` in the air."""
 
-    def __init__(self, air: Air, address: str) -> None:
+    def __init__(self, air: SharedAir, address: str) -> None:
         self.address = address
         self.channel = air.channel
         self._air = air

@@ -24,7 +24,7 @@ from feiqian.testing.seeded_suite import SeededSuite
 from feiqian.testing.stormy_network import StormyNetwork
 from feiqian.testing.wallets import Device
 from feiqian.testing.weather import SlowLink, WeatheredCourier
-from feiqian.wallet.history import Kind
+from feiqian.wallet.history import HistoryKind
 from feiqian.wallet.wallet import Wallet
 
 HOMES = ("A", "A", "B", "B", "C")
@@ -159,7 +159,8 @@ class Holders:
         return [
             bytes.fromhex(entry.reference)
             for entry in await (await payer.wallet()).history()
-            if (entry.kind, entry.standing, entry.counterparty) == (Kind.PAID, "pending", number)
+            if (entry.kind, entry.standing, entry.counterparty)
+            == (HistoryKind.PAID, "pending", number)
         ]
 
     async def _session(

@@ -19,12 +19,12 @@ from typing import Any
 from msgspec import Struct
 
 from feiqian.testing.audit import auditor
-from feiqian.testing.audit.report import Report
+from feiqian.testing.audit.report import AuditReport
 from feiqian.testing.network_evidence import evidence_of
 from feiqian.testing.power import PowerFailed
 from feiqian.testing.simulated_holders import Holders
 from feiqian.testing.stormy_network import StormyNetwork
-from feiqian.testing.traffic import Traffic
+from feiqian.testing.traffic import CustomerTraffic
 from feiqian.testing.virtual_time import run
 
 HANDS = 3
@@ -99,7 +99,7 @@ class _Simulation:
         network = await StormyNetwork.found(str(self.seed), self._rng)
         holders = await Holders.create(network, self._rng)
         opponents = await network.opponents(self._rng)
-        traffic = Traffic(opponents, self._rng, most_actions=self.steps)
+        traffic = CustomerTraffic(opponents, self._rng, most_actions=self.steps)
         network.weather.fair = False
         async with asyncio.TaskGroup() as group:
             flowing = group.create_task(traffic.flow())
@@ -135,7 +135,9 @@ class _Simulation:
         now_s = asyncio.get_running_loop().time()
         self._digest.update(f"{now_s:.6f} {what}\n".encode())
 
-    async def _judge(self, network: StormyNetwork, holders: Holders, traffic: Traffic) -> Story:
+    async def _judge(
+        self, network: StormyNetwork, holders: Holders, traffic: CustomerTraffic
+    ) -> Story:
         assert not self._errors, f"expected no other errors, got {self._errors[0]}"
         report = _audit(network)
         assert report.in_flight_minor == 0, f"expected nothing in flight, got {report.flights}"
@@ -164,7 +166,7 @@ class _Simulation:
         )
 
 
-def _audit(network: StormyNetwork) -> Report:
+def _audit(network: StormyNetwork) -> AuditReport:
     report = auditor.audit(evidence_of(network))
     assert report.holds, f"the audit found {report.discrepancies[0]}"
     return report

@@ -24,9 +24,9 @@ from feiqian.testing.power import PowerFailed
 from feiqian.testing.virtual_time import pass_time
 from feiqian.testing.weather import (
     MAX_TRIES,
-    Life,
     MortalStore,
     PatientCourier,
+    ServerLife,
     Weather,
     WeatheredCourier,
 )
@@ -40,7 +40,7 @@ MOST_ORDERED_MINOR = 1_000_00
 
 def _fair_weather() -> Weather:
     weather = Weather(random.Random(0))
-    weather.lives[CENTRAL_URL] = Life()
+    weather.lives[CENTRAL_URL] = ServerLife()
     return weather
 
 
@@ -70,7 +70,7 @@ class StormyNetwork(SimulatedNetwork):
 
     def ports(self, code: str) -> tuple[Store, Courier]:
         """A new life, through the weather."""
-        life = Life()
+        life = ServerLife()
         self.weather.lives[url_of(code)] = life
         store = MortalStore(self.weather, self.stores[code], life)
         return store, WeatheredCourier(self.weather, self.courier, life)
@@ -121,7 +121,7 @@ class StormyNetwork(SimulatedNetwork):
 
     async def restart_platform(self) -> None:
         """Forget all that the platform had in memory."""
-        life, key = Life(), key_of(self.suite, self.seed, "root")
+        life, key = ServerLife(), key_of(self.suite, self.seed, "root")
         store = MortalStore(self.weather, self.stores[PLATFORM], life)
         root_raw = self.platform.root()
         self.serve(await Platform.open(self.suite, root_raw, key, store, self.clock))

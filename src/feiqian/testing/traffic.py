@@ -38,7 +38,7 @@ NONCE_BYTES = 16
 _ENDS_A_FRAUDSTER = frozenset({Outcome.INSUFFICIENT_FUNDS, Outcome.WALLET_FROZEN})
 
 
-class Traffic:
+class CustomerTraffic:
     """Customers that go about their business."""
 
     def __init__(

@@ -29,7 +29,7 @@ MAX_TRIES = 1_000
 
 
 @dataclass
-class Life:
+class ServerLife:
     """One run of a server, from its start to its death."""
 
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,7 +66,7 @@ class Weather:
 
     def __init__(self, rng: random.Random) -> None:
         self.fair = True
-        self.lives: dict[str, Life] = {}
+        self.lives: dict[str, ServerLife] = {}
         """By the URL under which a server answers; who has none there cannot be reached."""
         self._rng = rng
         self._twice: set[asyncio.Task[None]] = set()
@@ -106,7 +106,7 @@ class Weather:
         except Refusal:
             return
 
-    def _reach(self, url: str) -> Life:
+    def _reach(self, url: str) -> ServerLife:
         for prefix, life in self.lives.items():
             if url.startswith(prefix) and not life.ended.is_set():
                 return life
@@ -119,7 +119,7 @@ class WeatheredCourier:
 
     weather: Weather
     inner: Courier
-    life: Life = field(default_factory=Life)
+    life: ServerLife = field(default_factory=ServerLife)
 
     async def post(self, url: str, body: bytes) -> bytes:
         """Deliver, if the weather lets it."""
@@ -153,7 +153,7 @@ class MortalStore:
 
     weather: Weather
     inner: Store
-    life: Life
+    life: ServerLife
 
     async def write(self, job: Callable[[Transaction], T]) -> T:
         """One transaction; death comes before it or after it, never within."""

@@ -9,7 +9,7 @@ from feiqian.timing.moment import Moment
 from feiqian.timing.readings import Reading
 
 
-class Place(Struct, frozen=True):
+class FixedPlace(Struct, frozen=True):
     """Where the receiver was, as it says."""
 
     latitude_e7: int
@@ -28,4 +28,4 @@ class Fix(Struct, frozen=True):
     heard: Reading
     source: str
     """Of what kind, such as ``gnss:beidou`` or ``platform``."""
-    place: Place | None = None
+    place: FixedPlace | None = None

@@ -24,19 +24,19 @@ _SEALING = P256()
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class OwnChannel:
     """A registered channel."""
 
     number: int
     keys: ChannelKeys
 
 
-async def held_channel(store: Store) -> Channel | None:
+async def held_channel(store: Store) -> OwnChannel | None:
     """The channel that is registered; None before that."""
     return await store.read(_load)
 
 
-async def register_channel(holder: Holder, address: str = "") -> Channel:
+async def register_channel(holder: Holder, address: str = "") -> OwnChannel:
     """Register the channel, or see that it still is; `address` is that of the terminal used.
 
     The chip must be unlocked. `Refusal` as the institution or the way there says; the key that was
@@ -64,13 +64,13 @@ def next_message(holder: Holder) -> int:
     return number
 
 
-def _load(tx: Transaction) -> Channel | None:
+def _load(tx: Transaction) -> OwnChannel | None:
     rows = tx.query("SELECT secret, number, sealing_public FROM satellite_channel")
     if not rows or not rows[0][1]:
         return None
     [(secret, number, sealing_public)] = rows
     keys = derive(_SEALING.load(bytes(secret)), bytes(sealing_public), int(number))
-    return Channel(int(number), keys)
+    return OwnChannel(int(number), keys)
 
 
 def _secret(tx: Transaction) -> bytes:

@@ -18,7 +18,7 @@ from feiqian.protocol.payment.states import Role
 from feiqian.wallet.payments import Intake, Payments
 from feiqian.wallet.reconciliation import Reconciliation
 from feiqian.wallet.session_rows import (
-    Stage,
+    SessionStage,
     Verification,
     read_bytes,
     read_confirmed,
@@ -26,7 +26,13 @@ from feiqian.wallet.session_rows import (
     read_request,
 )
 
-_BEST = (Stage.ACCEPTED, Stage.CONFIRMED, Stage.SIGNED, Stage.HANDED, Stage.REQUESTED)
+_BEST = (
+    SessionStage.ACCEPTED,
+    SessionStage.CONFIRMED,
+    SessionStage.SIGNED,
+    SessionStage.HANDED,
+    SessionStage.REQUESTED,
+)
 """Which session of an order counts, if there are several: those that only offered do not."""
 
 
@@ -35,7 +41,7 @@ class FeeRecord:
     """What the wallet knows of the payment of an order."""
 
     role: Role
-    stage: Stage
+    stage: SessionStage
     nonce: bytes
     amount_minor: int
     transfers: tuple[bytes, ...]
@@ -61,7 +67,7 @@ class FeeRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Fees:
+class FeePayments:
     """The fees of one wallet."""
 
     payments: Payments
@@ -92,7 +98,7 @@ class Fees:
         rows = await holder.around.store.read(lambda tx: _rows(tx, order_id))
         if not rows:
             return None
-        best = min(rows, key=lambda row: _rank(Stage(row[1])))
+        best = min(rows, key=lambda row: _rank(SessionStage(row[1])))
         request = best[5]
         transfers: Sequence[SignedTransfer] = ()
         if request is not None:
@@ -103,7 +109,7 @@ class Fees:
         """Go on with everything of any order that is still open; what stays open is tried later."""
         payments = self.payments
         await self._quietly(payments.settle_intents())
-        for past in await payments.pending(Stage.SIGNED):
+        for past in await payments.pending(SessionStage.SIGNED):
             await self._quietly(payments.submit(past))
         for request in await payments.open_requests():
             await self._quietly(payments.cash(request))
@@ -121,13 +127,13 @@ class Fees:
 
     async def _signed(self, order_id: bytes) -> PayerPast | None:
         known = await self.record(order_id)
-        if known is None or known.stage is not Stage.SIGNED:
+        if known is None or known.stage is not SessionStage.SIGNED:
             return None
-        pending = await self.payments.pending(Stage.SIGNED)
+        pending = await self.payments.pending(SessionStage.SIGNED)
         return next((past for past in pending if past.intent.nonce == known.nonce), None)
 
 
-def _rank(stage: Stage) -> int:
+def _rank(stage: SessionStage) -> int:
     return _BEST.index(stage) if stage in _BEST else len(_BEST)
 
 
@@ -136,7 +142,7 @@ def _rows(tx: Transaction, order_id: bytes) -> list[Row]:
         "SELECT role, stage, nonce, amount_minor, acceptor, COALESCE(full_request, request),"
         " confirmed, receipt, peer_certificate, verification, detail FROM sessions"
         " WHERE fee_order = ? AND stage NOT IN (?, ?) ORDER BY opened_at_ms",
-        (order_id, Stage.OFFERED, Stage.REFUSED),
+        (order_id, SessionStage.OFFERED, SessionStage.REFUSED),
     )
 
 
@@ -147,7 +153,7 @@ def _read(row: Row, own: bytes, transfers: tuple[bytes, ...]) -> FeeRecord:
     payee = own if role == Role.PAYEE else read_bytes(certificate)
     return FeeRecord(
         role=Role(role),
-        stage=Stage(stage),
+        stage=SessionStage(stage),
         nonce=read_bytes(nonce),
         amount_minor=read_int(amount),
         transfers=transfers,

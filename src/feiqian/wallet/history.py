@@ -10,7 +10,7 @@ from feiqian.wallet.session_rows import read_judgement
 MAX_SHOWN = 1_000
 
 
-class Kind(StrEnum):
+class HistoryKind(StrEnum):
     """What happened to the wallet."""
 
     PAID = "paid"
@@ -20,13 +20,13 @@ class Kind(StrEnum):
     CONVERTED = "converted"
 
 
-class Entry(Struct, frozen=True):
+class HistoryLine(Struct, frozen=True):
     """One line."""
 
     reference: str
     """The nonce in hexadecimal."""
     at_ms: int
-    kind: Kind
+    kind: HistoryKind
     amount_minor: int
     counterparty: str
     standing: str
@@ -51,14 +51,14 @@ _HISTORY = (
 )
 
 
-def entries(tx: Transaction, limit: int = MAX_SHOWN) -> list[Entry]:
+def entries(tx: Transaction, limit: int = MAX_SHOWN) -> list[HistoryLine]:
     """The newest `limit` entries."""
     rows = tx.query(_HISTORY, (min(limit, MAX_SHOWN),))
     return [
-        Entry(
+        HistoryLine(
             nonce.hex(),
             at_ms,
-            Kind(kind),
+            HistoryKind(kind),
             amount_minor,
             peer,
             standing,

@@ -19,7 +19,7 @@ DEFAULT_PRESET_MS = 72 * 3_600_000
 """Three days."""
 
 
-class Standing(StrEnum):
+class OfflineStanding(StrEnum):
     """What is certain about being offline for too long."""
 
     NOT_OVERDUE = "not_overdue"
@@ -51,7 +51,7 @@ OVERDUE_RULE = OverdueRule()
 class OverdueJudgement(Struct, frozen=True):
     """Where a wallet stands."""
 
-    standing: Standing
+    standing: OfflineStanding
     preset_ms: int
     offline: Span | None
     """How long it has been offline; None when that is unknown."""
@@ -73,15 +73,15 @@ def judge_overdue(
         return _unknown(preset_ms, "the time lies before the last synchronisation")
     if offline.certainly_longer_than(preset_ms):
         reason = "it has certainly been offline for longer than that"
-        return OverdueJudgement(Standing.OVERDUE, preset_ms, offline, reason)
+        return OverdueJudgement(OfflineStanding.OVERDUE, preset_ms, offline, reason)
     doubt = "may have been" if offline.possibly_longer_than(preset_ms) else "has not been"
     reason = f"it {doubt} offline for longer than that"
-    return OverdueJudgement(Standing.NOT_OVERDUE, preset_ms, offline, reason)
+    return OverdueJudgement(OfflineStanding.NOT_OVERDUE, preset_ms, offline, reason)
 
 
 def actions_due(rule: OverdueRule, judgement: OverdueJudgement) -> frozenset[OverdueAction]:
     """What the rule wants done now."""
-    return rule.actions if judgement.standing is Standing.OVERDUE else frozenset()
+    return rule.actions if judgement.standing is OfflineStanding.OVERDUE else frozenset()
 
 
 def check_unrestricted(rule: OverdueRule, judgement: OverdueJudgement) -> None:
@@ -91,4 +91,4 @@ def check_unrestricted(rule: OverdueRule, judgement: OverdueJudgement) -> None:
 
 
 def _unknown(preset_ms: int, reason: str) -> OverdueJudgement:
-    return OverdueJudgement(Standing.UNKNOWN, preset_ms, None, reason)
+    return OverdueJudgement(OfflineStanding.UNKNOWN, preset_ms, None, reason)

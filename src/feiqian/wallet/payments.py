@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from feiqian.driver import Driver, NoLink
-from feiqian.driver import Surroundings as Ports
+from feiqian.driver import Driver, NoLink, SessionPorts
 from feiqian.money.offline_policy import ceiling_with_back_end, ceiling_with_list
 from feiqian.money.transfer import Acceptor
 from feiqian.outcomes import UNDECIDED, Outcome, Refusal
@@ -30,7 +29,7 @@ from feiqian.wallet.holder import Holder
 from feiqian.wallet.listing import ListShelf
 from feiqian.wallet.overdue import check_unrestricted, judge_overdue
 from feiqian.wallet.selection import select, select_offline
-from feiqian.wallet.session_rows import Stage
+from feiqian.wallet.session_rows import SessionStage
 from feiqian.wallet.timekeeping import check_known
 from feiqian.wire.payment import PaymentRequest
 
@@ -116,7 +115,7 @@ class Payments:
     async def present_again(self, link: Link, nonce: bytes) -> Finish:
         """Hand a pending payment to its payee over a later link, with identical bytes."""
         await self.settle_intents()
-        pending = await self.pending(Stage.SIGNED)
+        pending = await self.pending(SessionStage.SIGNED)
         past = next((each for each in pending if each.intent.nonce == nonce), None)
         if past is None:
             raise Refusal(Outcome.WRONG_SESSION, "expected a payment that is still pending")
@@ -132,12 +131,12 @@ class Payments:
     # Without the other side ----------------------------------------------------------------------
     async def settle_intents(self) -> list[Finish]:
         """Learn from the chip what became of intended payments, and go on from there."""
-        intended = await self.pending(Stage.INTENDED)
+        intended = await self.pending(SessionStage.INTENDED)
         return [await self._run(self._payer(past), NoLink()) for past in intended]
 
     async def _settle_before_paying(self) -> None:
         finished = await self.settle_intents()
-        if await self.pending(Stage.INTENDED):
+        if await self.pending(SessionStage.INTENDED):
             raise Refusal(Outcome.UNAVAILABLE, finished[-1].detail)
 
     async def _settle_before_receiving(self) -> None:
@@ -186,7 +185,7 @@ class Payments:
         setup = await self._payee_setup(None, Intake.MANAGER)
         return await self._run(PayeeMachine(setup, past), NoLink())
 
-    async def pending(self, stage: Stage) -> list[PayerPast]:
+    async def pending(self, stage: SessionStage) -> list[PayerPast]:
         """Our payments at this stage."""
         journal = self.holder.journal
         return await self.holder.around.store.read(lambda tx: journal.payments(tx, stage))
@@ -255,7 +254,7 @@ class Payments:
         offline: bool = False,
     ) -> Finish:
         around = self.holder.around
-        ports = Ports(
+        ports = SessionPorts(
             chip=around.chip,
             link=link,
             courier=NoCourier() if offline else around.courier,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from feiqian.carrier import Carrier
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link
-from feiqian.wallet.satellite import Heard, SatelliteDesk
+from feiqian.wallet.satellite import MessageEffect, SatelliteDesk
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.relay import (
     MAX_CARRIED_BYTES,
@@ -111,7 +111,7 @@ class Relay:
         known.parcels.clear()
 
 
-async def ask_neighbour(link: Link, desk: SatelliteDesk, *, report: bool) -> list[Heard]:
+async def ask_neighbour(link: Link, desk: SatelliteDesk, *, report: bool) -> list[MessageEffect]:
     """Have a neighbour carry our report and receipts, and take in what has come for us.
 
     Raises `Refusal`: what the neighbour refused, timed_out, unavailable; then nothing is lost.

@@ -13,13 +13,13 @@ from feiqian.crypto.compact import shorten
 from feiqian.money.transfer import Acceptor
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Transaction
-from feiqian.wallet.channel import Channel, next_message
+from feiqian.wallet.channel import OwnChannel, next_message
 from feiqian.wallet.holder import Holder
 from feiqian.wallet.listing import ListShelf
 from feiqian.wallet.session_rows import read_bytes
 from feiqian.wire.key_information import LOG_DIGEST_BYTES
 from feiqian.wire.risk import Finding
-from feiqian.wire.satellite import Header, Kind, SatelliteAnswer, seal_message
+from feiqian.wire.satellite import Header, MessageKind, SatelliteAnswer, seal_message
 
 REPORT_LIFETIME_MS = 6 * 3_600_000
 """A report that was not answered for so long is not sent any more: a newer one is written."""
@@ -34,7 +34,7 @@ class Upward:
     """A message for the platform."""
 
     number: int
-    kind: Kind
+    kind: MessageKind
     content: bytes
 
 
@@ -49,7 +49,7 @@ class Answered:
 async def open_report(holder: Holder) -> Upward | None:
     """The report that waits for its answer and is still young; None when there is none."""
     oldest_ms = holder.around.now_ms() - REPORT_LIFETIME_MS
-    return await holder.around.store.read(lambda tx: _open(tx, Kind.REPORT, oldest_ms))
+    return await holder.around.store.read(lambda tx: _open(tx, MessageKind.REPORT, oldest_ms))
 
 
 async def last_answered_ms(holder: Holder) -> int:
@@ -58,7 +58,7 @@ async def last_answered_ms(holder: Holder) -> int:
         lambda tx: tx.query(
             "SELECT acknowledged_at_ms, written_at_ms FROM satellite_messages WHERE kind = ?"
             " AND acknowledged_at_ms IS NOT NULL ORDER BY number DESC LIMIT 1",
-            (Kind.REPORT,),
+            (MessageKind.REPORT,),
         )
     )
     if not rows:
@@ -70,7 +70,7 @@ async def last_answered_ms(holder: Holder) -> int:
     return int(answered_ms)
 
 
-async def write_report(holder: Holder, channel: Channel, shelf: ListShelf) -> Upward:
+async def write_report(holder: Holder, channel: OwnChannel, shelf: ListShelf) -> Upward:
     """Have the chip sign the set as it is now, and keep it sealed. `Refusal` as the chip says."""
     around = holder.around
     digest = await around.store.read(_offline_log)
@@ -81,10 +81,12 @@ async def write_report(holder: Holder, channel: Channel, shelf: ListShelf) -> Up
         moment=around.clock.now(),
     )
     body = shorten(around.trust.suite, signed)
-    return await keep_upward(holder, channel, Kind.REPORT, body)
+    return await keep_upward(holder, channel, MessageKind.REPORT, body)
 
 
-async def keep_upward(holder: Holder, channel: Channel, kind: Kind, body: bytes) -> Upward:
+async def keep_upward(
+    holder: Holder, channel: OwnChannel, kind: MessageKind, body: bytes
+) -> Upward:
     """Number, seal and keep a message before it leaves.
 
     Raises `Refusal` unavailable when no number is left; wrong_owner when the store is another chip's,
@@ -114,7 +116,7 @@ def acknowledge(tx: Transaction, answer: SatelliteAnswer, now_ms: int) -> Answer
     return Answered(answer.acknowledged, answer.findings)
 
 
-def _open(tx: Transaction, kind: Kind, oldest_ms: int) -> Upward | None:
+def _open(tx: Transaction, kind: MessageKind, oldest_ms: int) -> Upward | None:
     rows = tx.query(
         "SELECT number, content FROM satellite_messages WHERE kind = ?"
         " AND acknowledged_at_ms IS NULL AND written_at_ms > ? ORDER BY number DESC LIMIT 1",

@@ -12,7 +12,7 @@ from feiqian.crypto import cbor
 from feiqian.crypto.compact import restore
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wallet import orders
-from feiqian.wallet.channel import Channel
+from feiqian.wallet.channel import OwnChannel
 from feiqian.wallet.holder import Holder
 from feiqian.wallet.listing import ListShelf
 from feiqian.wallet.orders import Judged
@@ -32,7 +32,7 @@ from feiqian.wire.satellite import (
     MAX_SEALED_BYTES,
     UPWARD,
     Broadcast,
-    Kind,
+    MessageKind,
     SatelliteAnswer,
     open_message,
     read_header,
@@ -40,10 +40,10 @@ from feiqian.wire.satellite import (
 
 
 @dataclass(slots=True)
-class Heard:
+class MessageEffect:
     """What one message from the platform did here."""
 
-    kind: Kind
+    kind: MessageKind
     answered: Answered | None = None
     synchronised: bool = False
     """The chip's last synchronisation moment has moved."""
@@ -58,7 +58,7 @@ class SatelliteDesk:
     """One wallet's end of its channel."""
 
     holder: Holder
-    channel: Channel
+    channel: OwnChannel
     shelf: ListShelf
     _told: dict[int, OrderNews] = field(default_factory=dict)
     """News that wait for their acknowledgement, by message number."""
@@ -76,7 +76,9 @@ class SatelliteDesk:
         for number, news in self._told.items():
             if news == untold:
                 return await self._sent_before(number)
-        upward = await keep_upward(self.holder, self.channel, Kind.RECEIPTS, cbor.encode(untold))
+        upward = await keep_upward(
+            self.holder, self.channel, MessageKind.RECEIPTS, cbor.encode(untold)
+        )
         self._told = {upward.number: untold}
         return upward
 
@@ -86,9 +88,9 @@ class SatelliteDesk:
                 "SELECT content FROM satellite_messages WHERE number = ?", (number,)
             )
         )
-        return Upward(number, Kind.RECEIPTS, bytes(rows[0][0]))
+        return Upward(number, MessageKind.RECEIPTS, bytes(rows[0][0]))
 
-    async def take(self, content: bytes) -> Heard:
+    async def take(self, content: bytes) -> MessageEffect:
         """Take in a message that the carrier has put together.
 
         Raises `Refusal`: malformed and its kin, wrong_addressee for another wallet's, bad_seal. What
@@ -97,19 +99,19 @@ class SatelliteDesk:
         header = read_header(content)
         if header.kind in UPWARD or header.channel not in (EVERYBODY, self.channel.number):
             raise Refusal(Outcome.WRONG_ADDRESSEE, "expected a message for this wallet's channel")
-        heard = Heard(header.kind)
-        if header.kind is Kind.BROADCAST:
+        heard = MessageEffect(header.kind)
+        if header.kind is MessageKind.BROADCAST:
             await self._take_broadcast(heard, content[HEADER_BYTES:])
             return heard
         body = open_message(self.channel.keys.down, content)
-        if header.kind is Kind.ANSWER:
+        if header.kind is MessageKind.ANSWER:
             await self._take_answer(heard, body)
         else:
             opened = cbor.decode(body, OpenOrders, limit=MAX_SEALED_BYTES)
             await self._take_orders(heard, opened.orders)
         return heard
 
-    async def _take_answer(self, heard: Heard, body: bytes) -> None:
+    async def _take_answer(self, heard: MessageEffect, body: bytes) -> None:
         answer = cbor.decode(body, SatelliteAnswer, limit=MAX_SEALED_BYTES)
         around = self.holder.around
         now_ms = around.now_ms()
@@ -121,14 +123,14 @@ class SatelliteDesk:
             await orders.told(self.holder, orders.numbers_in(self.holder, news))
         await self._take_orders(heard, answer.orders)
 
-    async def _synchronise(self, heard: Heard, statement: bytes) -> None:
+    async def _synchronise(self, heard: MessageEffect, statement: bytes) -> None:
         around = self.holder.around
         try:
             heard.synchronised = around.chip.synchronise(restore(around.trust.suite, statement))
         except Refusal as refusal:
             heard.problems.append(str(refusal))
 
-    async def _take_broadcast(self, heard: Heard, body: bytes) -> None:
+    async def _take_broadcast(self, heard: MessageEffect, body: bytes) -> None:
         broadcast = cbor.decode(body, Broadcast, limit=MAX_BROADCAST_BYTES)
         await self._take_orders(heard, broadcast.orders)
         if not broadcast.delta:
@@ -140,7 +142,7 @@ class SatelliteDesk:
             return
         heard.list_number = None if held is None else held.state.number
 
-    async def _take_orders(self, heard: Heard, compacts: tuple[bytes, ...]) -> None:
+    async def _take_orders(self, heard: MessageEffect, compacts: tuple[bytes, ...]) -> None:
         for compact in compacts:
             try:
                 judged = await orders.take_order(self.holder, compact)

@@ -10,7 +10,7 @@ from feiqian.wire.envelope import MAX_MESSAGE_BYTES, decode_message
 from feiqian.wire.payment import PaymentConfirmed, PaymentRequest
 
 
-class Stage(StrEnum):
+class SessionStage(StrEnum):
     """How far a session has come."""
 
     INTENDED = "intended"
@@ -32,7 +32,7 @@ class Verification(StrEnum):
     ANOMALOUS = "anomalous"
 
 
-def open_row(tx: Transaction, nonce: bytes, role: Role, stage: Stage, now_ms: int) -> None:
+def open_row(tx: Transaction, nonce: bytes, role: Role, stage: SessionStage, now_ms: int) -> None:
     """Begin a session; beginning it again changes nothing."""
     tx.execute(
         "INSERT INTO sessions (nonce, role, stage, opened_at_ms, changed_at_ms, amount_minor, peer,"
@@ -41,7 +41,9 @@ def open_row(tx: Transaction, nonce: bytes, role: Role, stage: Stage, now_ms: in
     )
 
 
-def advance(tx: Transaction, nonce: bytes, stage: Stage, now_ms: int, detail: str = "") -> None:
+def advance(
+    tx: Transaction, nonce: bytes, stage: SessionStage, now_ms: int, detail: str = ""
+) -> None:
     """Store how far a session has come."""
     tx.execute(
         "UPDATE sessions SET stage = ?, changed_at_ms = ?, detail = ? WHERE nonce = ?",

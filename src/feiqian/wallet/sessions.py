@@ -33,7 +33,7 @@ from feiqian.protocol.payment.setup import PayerPast
 from feiqian.protocol.payment.states import Role
 from feiqian.wallet import holdings, taken
 from feiqian.wallet.session_rows import (
-    Stage,
+    SessionStage,
     advance,
     open_row,
     read_bytes,
@@ -98,18 +98,18 @@ class Journal:
             case PaymentEnded():
                 self._payment_ended(tx, record, now_ms)
             case ReceiptHeld():
-                advance(tx, record.nonce, Stage.CONFIRMED, now_ms)
+                advance(tx, record.nonce, SessionStage.CONFIRMED, now_ms)
                 set_columns(tx, record.nonce, receipt=record.receipt)
 
     def _session_refused(self, tx: Transaction, record: SessionRefused, now_ms: int) -> None:
         detail = f"{record.outcome}: {record.detail}"
-        advance(tx, record.nonce, Stage.REFUSED, now_ms, detail)
+        advance(tx, record.nonce, SessionStage.REFUSED, now_ms, detail)
         if record.judgement is not None:
             set_columns(tx, record.nonce, judgement=cbor.encode(record.judgement))
         holdings.release(tx, record.nonce)
 
     def _offer_made(self, tx: Transaction, record: OfferMade, now_ms: int) -> None:
-        open_row(tx, record.nonce, Role.PAYEE, Stage.OFFERED, now_ms)
+        open_row(tx, record.nonce, Role.PAYEE, SessionStage.OFFERED, now_ms)
         acceptor = OFFER.peek(self.suite, record.offer).acceptor
         set_columns(tx, record.nonce, offer=record.offer, acceptor=acceptor)
         if record.fee_order is not None:
@@ -118,11 +118,11 @@ class Journal:
         tx.execute(
             "DELETE FROM sessions WHERE stage = ? AND acceptor = ? AND nonce NOT IN (SELECT nonce"
             " FROM sessions WHERE stage = ? AND acceptor = ? ORDER BY opened_at_ms DESC LIMIT ?)",
-            (Stage.OFFERED, acceptor, Stage.OFFERED, acceptor, kept),
+            (SessionStage.OFFERED, acceptor, SessionStage.OFFERED, acceptor, kept),
         )
 
     def _request_taken(self, tx: Transaction, record: RequestTaken, now_ms: int) -> None:
-        advance(tx, record.nonce, Stage.REQUESTED, now_ms)
+        advance(tx, record.nonce, SessionStage.REQUESTED, now_ms)
         set_columns(
             tx,
             record.nonce,
@@ -135,7 +135,7 @@ class Journal:
         result = record.result
         self._take_currencies(tx, result.currencies)
         confirmed = PaymentConfirmed(result.confirmation, result.renewals)
-        advance(tx, record.nonce, Stage.CONFIRMED, now_ms)
+        advance(tx, record.nonce, SessionStage.CONFIRMED, now_ms)
         set_columns(tx, record.nonce, confirmed=encode_message(confirmed))
 
     def _take_currencies(self, tx: Transaction, currencies: tuple[bytes, ...]) -> None:
@@ -145,7 +145,7 @@ class Journal:
     def _payment_intended(self, tx: Transaction, record: PaymentIntended, now_ms: int) -> None:
         payee = parse_certificate(self.suite, record.payee_certificate)
         holdings.reserve(tx, record.pay.inputs, record.nonce)
-        open_row(tx, record.nonce, Role.PAYER, Stage.INTENDED, now_ms)
+        open_row(tx, record.nonce, Role.PAYER, SessionStage.INTENDED, now_ms)
         set_columns(
             tx,
             record.nonce,
@@ -161,7 +161,7 @@ class Journal:
         pay = _read_pay(tx, record.nonce)
         last = record.full.items[-1].transfers[-1]
         holdings.spend(tx, self.suite, pay.inputs, last, self.certificate.raw)
-        advance(tx, record.nonce, Stage.SIGNED, now_ms)
+        advance(tx, record.nonce, SessionStage.SIGNED, now_ms)
         set_columns(
             tx,
             record.nonce,
@@ -172,11 +172,11 @@ class Journal:
     def _payment_ended(self, tx: Transaction, record: PaymentEnded, now_ms: int) -> None:
         for raw in record.confirmed.renewals:
             holdings.renew(tx, self.suite, raw)
-        advance(tx, record.nonce, Stage.CONFIRMED, now_ms)
+        advance(tx, record.nonce, SessionStage.CONFIRMED, now_ms)
         set_columns(tx, record.nonce, confirmed=encode_message(record.confirmed))
 
     # Reading back --------------------------------------------------------------------------------
-    def payments(self, tx: Transaction, stage: Stage) -> list[PayerPast]:
+    def payments(self, tx: Transaction, stage: SessionStage) -> list[PayerPast]:
         """Payments of ours at `stage` (intended or signed), oldest first."""
         rows = tx.query(
             "SELECT nonce, pay, peer_certificate, by_identifier, request, full_request, fee_order"
@@ -204,7 +204,7 @@ class Journal:
         rows = tx.query(
             "SELECT nonce, request, amount_minor, peer FROM sessions"
             " WHERE role = ? AND stage = ? ORDER BY opened_at_ms, nonce",
-            (Role.PAYEE, Stage.REQUESTED),
+            (Role.PAYEE, SessionStage.REQUESTED),
         )
         return [
             RequestTaken(read_bytes(nonce), read_request(raw), read_int(amount), str(peer))

@@ -24,7 +24,7 @@ from feiqian.wallet.loading import fetch, fetch_and_load, load_kept
 from feiqian.wallet.orders import Judged
 from feiqian.wallet.payments import Payments, is_pending
 from feiqian.wallet.reconciliation import Reconciliation, tell_anomaly
-from feiqian.wallet.session_rows import Stage
+from feiqian.wallet.session_rows import SessionStage
 from feiqian.wire.request_envelope import MAX_LISTED, Action
 from feiqian.wire.wallet_requests import TransfersBody, TransfersResult
 
@@ -47,7 +47,7 @@ class SyncReport(Struct, frozen=True):
     """Control orders that came, and what the chip said to each."""
 
 
-class Synchronisation:
+class SynchronisingRun:
     """One run of synchronising."""
 
     def __init__(
@@ -157,7 +157,7 @@ class Synchronisation:
 
     async def _submit_payments(self) -> None:
         left = []
-        for past in await self._payments.pending(Stage.SIGNED):
+        for past in await self._payments.pending(SessionStage.SIGNED):
             finish = await self._payments.submit(past)
             self._count(finish.outcome, finish.detail)
             if is_pending(finish):

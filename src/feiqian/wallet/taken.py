@@ -21,7 +21,7 @@ from feiqian.protocol.payment.states import Role
 from feiqian.protocol.payment.verification import Verdicts
 from feiqian.wallet import holdings
 from feiqian.wallet.session_rows import (
-    Stage,
+    SessionStage,
     Verification,
     advance,
     read_bytes,
@@ -51,11 +51,12 @@ class Renewals(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
 def keep_handover(tx: Transaction, record: HandoverTaken, now_ms: int) -> None:
     """An offline request was handed to us; nothing once it has been accepted."""
     accepted = tx.query(
-        "SELECT 1 FROM sessions WHERE nonce = ? AND stage = ?", (record.nonce, Stage.ACCEPTED)
+        "SELECT 1 FROM sessions WHERE nonce = ? AND stage = ?",
+        (record.nonce, SessionStage.ACCEPTED),
     )
     if accepted:
         return
-    advance(tx, record.nonce, Stage.HANDED, now_ms)
+    advance(tx, record.nonce, SessionStage.HANDED, now_ms)
     set_columns(
         tx,
         record.nonce,
@@ -88,7 +89,7 @@ def keep_acceptance(tx: Transaction, suite: Suite, record: PaymentAccepted, now_
         holdings.add_received(tx, suite, item)
     for renewal in cbor.decode(read_bytes(renewals), Renewals, limit=MAX_MESSAGE_BYTES).raws:
         holdings.renew(tx, suite, renewal)
-    advance(tx, record.nonce, Stage.ACCEPTED, now_ms)
+    advance(tx, record.nonce, SessionStage.ACCEPTED, now_ms)
     set_columns(tx, record.nonce, receipt=record.receipt)
 
 
@@ -113,12 +114,14 @@ def keep_verdict(
 # Reading back -------------------------------------------------------------------------------------
 def handovers(tx: Transaction) -> list[HandoverTaken]:
     """Offline requests to us that our chip has not accepted, oldest first."""
-    return _select(tx, "stage = ?", Stage.HANDED)
+    return _select(tx, "stage = ?", SessionStage.HANDED)
 
 
 def unverified(tx: Transaction) -> list[HandoverTaken]:
     """What our chip took in and no issuer has verified yet, oldest first."""
-    return _select(tx, "stage = ? AND verification = ?", Stage.ACCEPTED, Verification.UNVERIFIED)
+    return _select(
+        tx, "stage = ? AND verification = ?", SessionStage.ACCEPTED, Verification.UNVERIFIED
+    )
 
 
 def _select(tx: Transaction, condition: str, *values: str) -> list[HandoverTaken]:
@@ -155,7 +158,7 @@ def earlier(tx: Transaction, suite: Suite) -> "EarlierSessions":
         "SELECT nonce, offer, confirmed, receipt FROM sessions WHERE role = ? AND acceptor = ?"
         " AND stage <> ? ORDER BY opened_at_ms DESC LIMIT ?"
     )
-    by_manager = tx.query(query, (Role.PAYEE, Acceptor.MANAGER, Stage.REFUSED, MAX_EARLIER))
+    by_manager = tx.query(query, (Role.PAYEE, Acceptor.MANAGER, SessionStage.REFUSED, MAX_EARLIER))
     by_chip = tx.query(query, (Role.PAYEE, Acceptor.CHIP, "", MAX_EARLIER_OFFLINE))
     return EarlierSessions(suite, [*by_manager, *by_chip])
 

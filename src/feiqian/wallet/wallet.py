@@ -15,12 +15,12 @@ from feiqian.protocol.payment.setup import FeeTerms
 from feiqian.protocol.payment.verification import describe
 from feiqian.wallet import history, holdings, opening, taken
 from feiqian.wallet.banking import Banking
-from feiqian.wallet.fees import FeeRecord, Fees
+from feiqian.wallet.fees import FeePayments, FeeRecord
 from feiqian.wallet.holder import Holder
 from feiqian.wallet.listing import ListShelf
 from feiqian.wallet.payments import Approval, Intake, Payments, always
 from feiqian.wallet.reconciliation import Reconciliation
-from feiqian.wallet.synchronisation import Synchronisation, SyncReport
+from feiqian.wallet.synchronisation import SynchronisingRun, SyncReport
 from feiqian.wire.request_envelope import Action, EmptyBody
 from feiqian.wire.wallet_requests import AccountResult
 
@@ -62,7 +62,7 @@ class Wallet:
         self.shelf = ListShelf(holder.around.trust, holder.around.store)
         self._payments = Payments(holder, self.shelf)
         self._banking = Banking(holder)
-        self._fees = Fees(self._payments, Reconciliation(holder, self._payments, self.shelf))
+        self._fees = FeePayments(self._payments, Reconciliation(holder, self._payments, self.shelf))
         self._busy = asyncio.Lock()
 
     @property
@@ -102,7 +102,7 @@ class Wallet:
         async with self._busy:
             return await self.holder.look_up(Action.ACCOUNT, EmptyBody(VERSION), AccountResult)
 
-    async def history(self, limit: int = history.MAX_SHOWN) -> list[history.Entry]:
+    async def history(self, limit: int = history.MAX_SHOWN) -> list[history.HistoryLine]:
         """The past, newest first."""
         return await self.holder.around.store.read(lambda tx: history.entries(tx, limit))
 
@@ -184,7 +184,7 @@ class Wallet:
     async def synchronise(self) -> SyncReport:
         """Take up everything that is open."""
         async with self._busy:
-            run = Synchronisation(self.holder, self._payments, self._banking, self.shelf)
+            run = SynchronisingRun(self.holder, self._payments, self._banking, self.shelf)
             return await run.run()
 
     async def learn_directory(self, raw: bytes) -> bool:

@@ -15,10 +15,10 @@ from feiqian.wallet import orders
 from feiqian.wallet.channel import register_channel
 from feiqian.wallet.connection import is_connected
 from feiqian.wallet.overdue import (
+    OfflineStanding,
     OverdueAction,
     OverdueJudgement,
     OverdueRule,
-    Standing,
     actions_due,
     judge_overdue,
 )
@@ -29,7 +29,7 @@ from feiqian.wallet.reporting import (
     Upward,
     last_answered_ms,
 )
-from feiqian.wallet.satellite import Heard, SatelliteDesk
+from feiqian.wallet.satellite import MessageEffect, SatelliteDesk
 from feiqian.wallet.synchronisation import SyncReport
 from feiqian.wallet.timekeeping import Timekeeper, TimeStatus
 from feiqian.wallet.wallet import Wallet
@@ -83,7 +83,7 @@ class Air:
         if parcel is not None:
             self.carrier.settle(parcel)
 
-    async def next(self) -> Heard | None:
+    async def next(self) -> MessageEffect | None:
         """The next message for us; None for one that was not, or that proves nothing."""
         content = (await self.carrier.receive()).content
         heard = None
@@ -141,7 +141,7 @@ class Watch:
             problems=problems,
         )
 
-    async def listen(self, timeout_ms: int) -> list[Heard]:
+    async def listen(self, timeout_ms: int) -> list[MessageEffect]:
         """Take in what comes by satellite, until the time is over or something came that counts."""
         if self.air is None:
             return []
@@ -151,7 +151,7 @@ class Watch:
         except TimeoutError:
             return []
 
-    async def _next(self, air: Air) -> Heard:
+    async def _next(self, air: Air) -> MessageEffect:
         heard = None
         while heard is None:
             heard = await air.next()
@@ -192,7 +192,7 @@ class Watch:
     ) -> bool:
         """Send what the platform should know; whether a report is on its way."""
         asked = any(order.kind is OrderKind.SYNCHRONISE for order in waiting)
-        wanted = asked or judgement.standing is Standing.OVERDUE
+        wanted = asked or judgement.standing is OfflineStanding.OVERDUE
         try:
             wanted = wanted and await self._may_report(waiting)
             if wanted:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import (
-    Role,
+    KeyRole,
     SignedCertificate,
     parse_certificate,
     verify_certificate,
@@ -123,9 +123,9 @@ def _owner(trust: TrustStore, evidence: Evidence) -> SignedCertificate:
     if evidence.root != root.fingerprint:
         raise Refusal(Outcome.BAD_CERTIFICATE, "expected evidence under this network's root")
     institution = parse_certificate(suite, evidence.institution_certificate)
-    verify_certificate(suite, institution, root.value, Role.INSTITUTION)
+    verify_certificate(suite, institution, root.value, KeyRole.INSTITUTION)
     owner = parse_certificate(suite, evidence.owner_certificate)
-    verify_certificate(suite, owner, institution.value, Role.CHIP)
+    verify_certificate(suite, owner, institution.value, KeyRole.CHIP)
     check_wallet_number(owner.value)
     return owner
 

@@ -42,7 +42,7 @@ MessageNumber = Annotated[int, Meta(ge=1, le=MAX_MESSAGE_NUMBER)]
 CompactStatement = Annotated[bytes, Meta(max_length=192)]
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """What a message is; the two highest go up."""
 
     ANSWER = 1
@@ -57,14 +57,14 @@ class Kind(IntEnum):
     """What became of orders: an encoded `OrderNews`."""
 
 
-UPWARD = frozenset({Kind.REPORT, Kind.RECEIPTS})
+UPWARD = frozenset({MessageKind.REPORT, MessageKind.RECEIPTS})
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a message says of itself, in the clear."""
 
-    kind: Kind
+    kind: MessageKind
     channel: int
     number: int
 
@@ -119,19 +119,19 @@ def open_message(key: SealKey, data: bytes) -> bytes:
 
 def broadcast_message(number: int, body: bytes) -> bytes:
     """A message for everybody."""
-    return Header(Kind.BROADCAST, EVERYBODY, number).encode() + body
+    return Header(MessageKind.BROADCAST, EVERYBODY, number).encode() + body
 
 
 def read_header(data: bytes) -> Header:
     """What `data` says of itself, unproven. `Refusal`: malformed, too_large."""
-    if len(data) <= HEADER_BYTES or data[0] not in frozenset(Kind):
+    if len(data) <= HEADER_BYTES or data[0] not in frozenset(MessageKind):
         raise Refusal(Outcome.MALFORMED, "expected a satellite message")
-    kind = Kind(data[0])
-    limit = MAX_BROADCAST_BYTES if kind is Kind.BROADCAST else MAX_SEALED_BYTES
+    kind = MessageKind(data[0])
+    limit = MAX_BROADCAST_BYTES if kind is MessageKind.BROADCAST else MAX_SEALED_BYTES
     if len(data) > limit:
         raise Refusal(Outcome.TOO_LARGE, f"expected at most {limit} bytes, got {len(data)}")
     channel = int.from_bytes(data[1 : 1 + _CHANNEL_BYTES], "big")
     number = int.from_bytes(data[1 + _CHANNEL_BYTES : HEADER_BYTES], "big")
-    if (channel == EVERYBODY) is not (kind is Kind.BROADCAST):
+    if (channel == EVERYBODY) is not (kind is MessageKind.BROADCAST):
         raise Refusal(Outcome.MALFORMED, "expected a channel, or everybody in a broadcast alone")
     return Header(kind, channel, number)

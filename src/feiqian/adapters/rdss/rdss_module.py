@@ -18,8 +18,8 @@ from feiqian.wire.rdss.module import (
     AskSend,
     Dialect,
     Feedback,
-    Heard,
-    Identity,
+    ModuleIdentity,
+    ModuleMessage,
     ModuleReport,
     Reason,
     Signal,
@@ -49,7 +49,7 @@ class RdssModule:
         self._listening: asyncio.Task[None] | None = None
         self._lost = False
         self.channel = dialect.channel
-        self.identity = Identity("0", "0", 0, 0)
+        self.identity = ModuleIdentity("0", "0", 0, 0)
         self.beams: int | None = None
         """How many beams are heard, if the module says so."""
         self.damaged = 0
@@ -103,17 +103,17 @@ class RdssModule:
         for attempt in range(SIGN_ON_ATTEMPTS):
             try:
                 report = await self._ask(
-                    AskIdentity(), Identity, SIGN_ON_TIMEOUT_S / SIGN_ON_ATTEMPTS
+                    AskIdentity(), ModuleIdentity, SIGN_ON_TIMEOUT_S / SIGN_ON_ATTEMPTS
                 )
             except Refusal as refusal:
                 if refusal.outcome is not Outcome.TIMED_OUT or attempt + 1 == SIGN_ON_ATTEMPTS:
                     raise Refusal(Outcome.UNAVAILABLE, f"no module: {refusal.detail}") from None
                 continue
-            if isinstance(report, Identity):
+            if isinstance(report, ModuleIdentity):
                 self._take_identity(report)
                 return
 
-    def _take_identity(self, identity: Identity) -> None:
+    def _take_identity(self, identity: ModuleIdentity) -> None:
         if identity.address == "0":
             raise Refusal(Outcome.UNAVAILABLE, "the module has no card")
         self.identity = identity
@@ -164,7 +164,7 @@ class RdssModule:
         except Refusal:
             self.damaged += 1
             return
-        if isinstance(report, Heard):
+        if isinstance(report, ModuleMessage):
             if not self._messages.full():
                 self._messages.put_nowait(ShortMessage(report.sender, report.content))
         elif isinstance(report, Signal):

@@ -112,7 +112,8 @@ async def _holders(stage: Stage, circulating_minor: int) -> Facts:
     chips_minor = sum(balance.spendable_minor for balance in balances)
     void_minor = sum(balance.held_minor for balance in balances) - chips_minor
     reports = [
-        await stage.operator(code).get("/api/report", operations.Report) for code in INSTITUTIONS
+        await stage.operator(code).get("/api/report", operations.InstitutionReport)
+        for code in INSTITUTIONS
     ]
     accounts_minor = sum(report.accounts_minor for report in reports)
     opened_minor = OPENING_MINOR * sum(report.wallets for report in reports)

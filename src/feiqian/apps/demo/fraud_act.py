@@ -74,7 +74,7 @@ async def _refusal(courier: Courier, url: str, request: bytes) -> Refusal:
 
 
 async def _aftermath(stage: Stage) -> Facts:
-    report = await stage.operator(ISSUER).get("/api/report", operations.Report)
+    report = await stage.operator(ISSUER).get("/api/report", operations.InstitutionReport)
     stage.expect(report.double_spends == 1, "one double spend in the issuer's evidence")
     stage.tell(f"{ISSUER} keeps both signed transfers: they are the evidence, and name the key.")
     before_minor = await stage.held_minor(SECOND)

@@ -14,9 +14,9 @@ from feiqian.money.amounts import format_amount
 from feiqian.outcomes import Outcome
 from feiqian.protocol.payment.effects import Finish
 from feiqian.testing.links import linked_pair
-from feiqian.wallet.overdue import Standing
+from feiqian.wallet.overdue import OfflineStanding
 from feiqian.wallet.payments import Intake
-from feiqian.wallet.satellite import Heard
+from feiqian.wallet.satellite import MessageEffect
 from feiqian.wallet.watching import Sight
 
 HIKERS_MINOR = 30_00
@@ -60,7 +60,7 @@ async def _set_out(there: Mountains) -> None:
 async def _be_overdue(there: Mountains) -> Facts:
     stage = there.stage
     sights, heard = await _until(there, lambda _, news: any(each.synchronised for each in news))
-    overdue = [each for each in sights if each.judgement.standing is Standing.OVERDUE]
+    overdue = [each for each in sights if each.judgement.standing is OfflineStanding.OVERDUE]
     stage.expect(bool(overdue), "the wallet to be overdue before it was synchronised")
     first = overdue[0]
     assert first.judgement.offline is not None
@@ -112,11 +112,11 @@ async def _obey(there: Mountains, name: OrderName) -> int:
 
 
 async def _until(
-    there: Mountains, ends: Callable[[Sight, list[Heard]], bool]
-) -> tuple[list[Sight], list[Heard]]:
+    there: Mountains, ends: Callable[[Sight, list[MessageEffect]], bool]
+) -> tuple[list[Sight], list[MessageEffect]]:
     """Look and listen until it ends; what was seen and heard."""
     sights: list[Sight] = []
-    heard: list[Heard] = []
+    heard: list[MessageEffect] = []
     for _ in range(MAX_LOOKS):
         sights.append(await there.watch.look())
         heard += await there.watch.listen(LISTENED_MS)

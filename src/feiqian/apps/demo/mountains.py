@@ -33,7 +33,7 @@ from feiqian.central.control_documents import (
     ScopeName,
     StationStanding,
 )
-from feiqian.central.ground_station import GroundStation, Identity
+from feiqian.central.ground_station import GroundStation, StationIdentity
 from feiqian.crypto.suites import PrivateKey
 from feiqian.satellite.constellation import Conditions
 from feiqian.satellite.simulator import Simulator
@@ -152,9 +152,9 @@ async def _hiker(stage: Stage, home: Home, simulator: Simulator, carrier: Carrie
     return Mountains(stage, simulator, wallet, watch, oscillator)
 
 
-def _identity(stage: Stage, home: Home, key: PrivateKey) -> Identity:
+def _identity(stage: Stage, home: Home, key: PrivateKey) -> StationIdentity:
     trust, servers = home.around.trust, networks.servers(stage.network)
-    return Identity(
+    return StationIdentity(
         name=STATION_NAME,
         key=key,
         suite=trust.suite,

@@ -77,7 +77,9 @@ async def _evidence(stage: Stage) -> Facts:
     path.write_bytes(bytes.fromhex(found.found[0].evidence))
     proven = await _verify(path, stage.network / networks.CENTRAL)
     stage.expect(proven["wallet"] == number, "the evidence to name the rogue's wallet")
-    frozen = (await stage.operator(issuer).get("/api/report", operations.Report)).frozen_wallets
+    frozen = (
+        await stage.operator(issuer).get("/api/report", operations.InstitutionReport)
+    ).frozen_wallets
     stage.expect(frozen == OFFENDERS, f"{issuer} to have frozen both rogues' wallets")
     stage.tell(f"{issuer} reported it: {number} is on everybody's list, and frozen.")
     stage.tell(f"feiqian evidence verify {EVIDENCE_FILE}, with the root alone: {proven['wallet']}.")

@@ -34,7 +34,7 @@ MAX_STANDING = 20
 """Most registers of a kind: the wallet's, its institution's, everybody's, 16 groups', and one more."""
 
 
-class Standing(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class StandingOrder(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The register of one kind and scope."""
 
     kind: OrderKind
@@ -47,7 +47,7 @@ class Standing(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     """Of LIMITS; None: this scope sets none."""
 
 
-Standings = Annotated[tuple[Standing, ...], Meta(max_length=2 * MAX_STANDING)]
+Standings = Annotated[tuple[StandingOrder, ...], Meta(max_length=2 * MAX_STANDING)]
 
 
 def last_number(standing: Standings, forgotten_number: int, order: ControlOrder) -> int:
@@ -65,9 +65,9 @@ def entered(standing: Standings, order: ControlOrder, parameter: Parameter | Non
     )
     match parameter:
         case FreezeParameter():
-            said = Standing(order.kind, order.scope, order.number, frozen=parameter.frozen)
+            said = StandingOrder(order.kind, order.scope, order.number, frozen=parameter.frozen)
         case LimitsParameter():
-            said = Standing(order.kind, order.scope, order.number, limits=parameter.limits)
+            said = StandingOrder(order.kind, order.scope, order.number, limits=parameter.limits)
         case _:
             return standing
     return (*others, said)
@@ -102,15 +102,15 @@ def of_unknown_scope(number: int, frozen: bool, limits: Limits | None) -> Standi
     """What an image says that was written before scopes were kept: as if ordered to everybody."""
     standing = []
     if frozen:
-        standing.append(Standing(OrderKind.FREEZE, EVERYBODY, number, frozen=True))
+        standing.append(StandingOrder(OrderKind.FREEZE, EVERYBODY, number, frozen=True))
     if limits is not None:
-        standing.append(Standing(OrderKind.LIMITS, EVERYBODY, number, limits=limits))
+        standing.append(StandingOrder(OrderKind.LIMITS, EVERYBODY, number, limits=limits))
     return tuple(standing)
 
 
-def _counting(standing: Standings, groups: Groups) -> Iterator[Standing]:
+def _counting(standing: Standings, groups: Groups) -> Iterator[StandingOrder]:
     return (each for each in standing if _counts(each, groups))
 
 
-def _counts(each: Standing, groups: Groups) -> bool:
+def _counts(each: StandingOrder, groups: Groups) -> bool:
     return each.scope.kind is not ScopeKind.GROUP or each.scope.name in map(str, groups)

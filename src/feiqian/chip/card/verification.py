@@ -5,7 +5,7 @@ from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import (
     PLATFORM,
     Certificate,
-    Role,
+    KeyRole,
     SignedCertificate,
     parse_certificate,
     verify_certificate,
@@ -21,14 +21,14 @@ def verified_institution(suite: Suite, state: CardState, raw: bytes) -> SignedCe
     Raises `Refusal`: malformed and its kin, wrong_role, bad_certificate.
     """
     institution = parse_certificate(suite, raw)
-    verify_certificate(suite, institution, _root(state), Role.INSTITUTION)
+    verify_certificate(suite, institution, _root(state), KeyRole.INSTITUTION)
     return institution
 
 
 def verified_chip(suite: Suite, institution: SignedCertificate, raw: bytes) -> SignedCertificate:
     """The chip certificate in `raw`, of a wallet of `institution`; errors as above."""
     chip = parse_certificate(suite, raw)
-    verify_certificate(suite, chip, institution.value, Role.CHIP)
+    verify_certificate(suite, chip, institution.value, KeyRole.CHIP)
     check_wallet_number(chip.value)
     return chip
 
@@ -37,7 +37,7 @@ def _root(state: CardState) -> Certificate:
     """The pinned key in the form that certificates are verified against."""
     return Certificate(
         version=VERSION,
-        role=Role.PLATFORM,
+        role=KeyRole.PLATFORM,
         subject=PLATFORM,
         public_key=state.root_public_key,
         issuer=PLATFORM,

@@ -62,7 +62,7 @@ class _Sender:
     delivered: "OrderedDict[ParcelName, int]" = field(default_factory=OrderedDict)
 
 
-class Inbox:
+class ParcelInbox:
     """What one terminal, or one station, is receiving."""
 
     def __init__(self) -> None:

@@ -49,7 +49,7 @@ class Urgency(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Posting:
+class Sending:
     """What is to be sent, and how."""
 
     content: bytes
@@ -72,7 +72,7 @@ class Outgoing:
 class _Parcel:
     """A posting under way: what was sent of it, and when it is its turn."""
 
-    def __init__(self, posting: Posting, channel: ChannelClass) -> None:
+    def __init__(self, posting: Sending, channel: ChannelClass) -> None:
         self.posting = posting
         self._period_ms = channel.period_ms
         self._source = channel.messages_for(len(posting.content))
@@ -117,7 +117,7 @@ class Outbox:
     def __contains__(self, parcel: int) -> bool:
         return parcel in self._parcels
 
-    def post(self, posting: Posting) -> int:
+    def post(self, posting: Sending) -> int:
         """Take something to send; its number here. `Refusal` too_large, or busy: too much waits."""
         length = len(posting.content)
         if not 0 < length <= self._channel.longest_bytes:

@@ -12,18 +12,18 @@ from feiqian.outcomes import Refusal
 from feiqian.testing.audit.between import BetweenAudit
 from feiqian.testing.audit.books import audit_books, read_balances
 from feiqian.testing.audit.checks import Check
-from feiqian.testing.audit.evidence import Evidence
+from feiqian.testing.audit.evidence import StoredEvidence
 from feiqian.testing.audit.findings import Findings, Progress
 from feiqian.testing.audit.owners import OwnerAudit
 from feiqian.testing.audit.platform import PARTY, PlatformAudit, newest_directory
 from feiqian.testing.audit.presented import PresentedAudit
-from feiqian.testing.audit.report import InstitutionTotals, Report
+from feiqian.testing.audit.report import AuditReport, InstitutionTotals
 from feiqian.testing.audit.roots import RootAudit
 from feiqian.testing.audit.standing import StandingAudit
 from feiqian.testing.audit.sums import Sums
 
 
-def audit(evidence: Evidence, progress: Progress = lambda _: None) -> Report:
+def audit(evidence: StoredEvidence, progress: Progress = lambda _: None) -> AuditReport:
     """Audit a network; `progress` hears in words how far it is.
 
     Raises `Refusal` when the root certificate cannot be believed or a database not be read.
@@ -34,7 +34,7 @@ def audit(evidence: Evidence, progress: Progress = lambda _: None) -> Report:
 class _Audit:
     """One run."""
 
-    def __init__(self, evidence: Evidence, findings: Findings) -> None:
+    def __init__(self, evidence: StoredEvidence, findings: Findings) -> None:
         self._evidence = evidence
         self._findings = findings
         self._codes = sorted(evidence.institutions)
@@ -43,7 +43,7 @@ class _Audit:
         self._between = BetweenAudit(evidence, self._trust, findings)
         self._sums = {code: Sums() for code in self._codes}
 
-    def run(self) -> Report:
+    def run(self) -> AuditReport:
         """Every check, party by party."""
         self._findings.enter("platform")
         platform_minor = PlatformAudit(
@@ -82,7 +82,7 @@ class _Audit:
         StandingAudit(*parts).run(sums)
         audit_books(code, self._evidence.institutions[code].early, sums, findings)
 
-    def _report(self, platform_minor: int) -> Report:
+    def _report(self, platform_minor: int) -> AuditReport:
         totals = tuple(self._totals(code) for code in self._codes)
         for each in totals:
             self._findings.equal(
@@ -103,7 +103,7 @@ class _Audit:
             platform_minor,
             held_minor + flying_minor + transit_minor,
         )
-        return Report(
+        return AuditReport(
             holds=self._findings.count == 0,
             facts=self._findings.facts,
             discrepancy_count=self._findings.count,

@@ -13,12 +13,12 @@ from feiqian.crypto.trust import TrustStore
 from feiqian.money.transfer import parse_transfer
 from feiqian.outcomes import Refusal
 from feiqian.testing.audit.checks import Check
-from feiqian.testing.audit.evidence import Evidence, Snapshot, total
+from feiqian.testing.audit.evidence import Snapshot, StoredEvidence, total
 from feiqian.testing.audit.findings import Findings
 from feiqian.testing.audit.owners import PAYMENT
 from feiqian.testing.audit.presented import CASHED
 from feiqian.testing.audit.report import FlightTotal, InFlight
-from feiqian.testing.audit.roots import Link
+from feiqian.testing.audit.roots import RecordedLink
 from feiqian.testing.audit.sums import Sums
 
 MAX_FLIGHTS_LISTED = 100
@@ -72,7 +72,7 @@ class Flights:
 class BetweenAudit:
     """Audits the parties of a network against each other."""
 
-    def __init__(self, evidence: Evidence, trust: TrustStore, findings: Findings) -> None:
+    def __init__(self, evidence: StoredEvidence, trust: TrustStore, findings: Findings) -> None:
         self._platform = evidence.platform
         self._institutions = {
             code: views
@@ -83,7 +83,7 @@ class BetweenAudit:
         self._findings = findings
         self.flights = Flights()
 
-    def check_redeemed(self, issuer: str, link: Link) -> None:
+    def check_redeemed(self, issuer: str, link: RecordedLink) -> None:
         """One redemption: its redeemer had presented it, for the payee that it pays."""
         name, value = link.transfer.name, link.transfer.value
         redeemer = link.redeemer or ""

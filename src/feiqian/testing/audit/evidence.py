@@ -52,7 +52,7 @@ class Views:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class StoredEvidence:
     """All that a network has stored, and the root certificate that is to be believed."""
 
     suite: Suite

@@ -44,7 +44,7 @@ class InstitutionTotals(Struct, frozen=True):
     authorised_minor: int
 
 
-class Report(Struct, frozen=True):
+class AuditReport(Struct, frozen=True):
     """What an audit proves, or why it does not."""
 
     holds: bool

@@ -35,7 +35,7 @@ _RECORD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class RecordedLink:
     """A recorded transfer whose signature holds."""
 
     transfer: SignedTransfer
@@ -67,7 +67,7 @@ class RootAudit:
         self._trust = trust
         self._findings = findings
 
-    def run(self, sums: Sums) -> Iterator[Link]:
+    def run(self, sums: Sums) -> Iterator[RecordedLink]:
         """Check all roots and add them up; the redeemed transfers come out on the way."""
         streams = (self._snapshot.rows(sql) for sql in (_ISSUED, _TRANSFERS, _RECORD))
         for serial, (issued, transfers, record) in align(*streams):
@@ -108,7 +108,7 @@ class RootAudit:
         )
         return currency
 
-    def _link(self, row: Row) -> Link | None:
+    def _link(self, row: Row) -> RecordedLink | None:
         _, name, raw, certificate, redeemer, recorded_at_ms = row
         try:
             transfer = parse_transfer(self._trust.suite, raw)
@@ -118,11 +118,13 @@ class RootAudit:
             self._findings.refused(Check.TRANSFER, self._code, name, refusal)
             return None
         self._findings.equal(Check.TRANSFER, self._code, name, name.hex(), transfer.name.hex())
-        return Link(transfer, chip.fingerprint, chip.value.subject, redeemer)
+        return RecordedLink(transfer, chip.fingerprint, chip.value.subject, redeemer)
 
-    def _tree(self, root: SignedCurrency | None, links: Sequence[Link]) -> dict[bytes, Fate]:
+    def _tree(
+        self, root: SignedCurrency | None, links: Sequence[RecordedLink]
+    ) -> dict[bytes, Fate]:
         """What became of every state of a root, as the transfers have it."""
-        spenders: dict[bytes, list[Link]] = {}
+        spenders: dict[bytes, list[RecordedLink]] = {}
         for each in links:
             spenders.setdefault(each.transfer.value.consumed, []).append(each)
         fates: dict[bytes, Fate] = {}
@@ -142,7 +144,9 @@ class RootAudit:
             self._lost(lost, "a transfer of a state of its root")
         return fates
 
-    def _check_spenders(self, output: Output, found: Sequence[Link], redeemed: bool) -> None:
+    def _check_spenders(
+        self, output: Output, found: Sequence[RecordedLink], redeemed: bool
+    ) -> None:
         for link in found if redeemed else found[1:]:
             self._lost(link, "a state that is neither redeemed nor consumed by another")
         for link in found[:1]:
@@ -158,7 +162,7 @@ class RootAudit:
                 link.transfer.value.input_minor,
             )
 
-    def _check_acceptor(self, link: Link, paid_on: bool) -> None:
+    def _check_acceptor(self, link: RecordedLink, paid_on: bool) -> None:
         by_chip = link.transfer.value.acceptor is Acceptor.CHIP
         self._findings.expect(
             not (link.redeemer is not None if by_chip else paid_on),
@@ -168,7 +172,7 @@ class RootAudit:
             f"the payee's {'chip' if by_chip else 'manager'} alone to take it in",
         )
 
-    def _lost(self, link: Link, expected: str) -> None:
+    def _lost(self, link: RecordedLink, expected: str) -> None:
         name = link.transfer.name
         self._findings.expect(False, Check.TRANSFER_INPUT, self._code, name, expected)
 
@@ -193,7 +197,7 @@ def read_value(trust: TrustStore, raw: bytes) -> Currency | None:
         return None
 
 
-def _fate(output: Output, redeemed: bool, link: Link | None) -> Fate:
+def _fate(output: Output, redeemed: bool, link: RecordedLink | None) -> Fate:
     if link is not None:
         return Fate(output.amount_minor, output.owner, SPENT, link.transfer.name)
     return Fate(output.amount_minor, output.owner, REDEEMED if redeemed else CIRCULATING, None)

@@ -13,7 +13,7 @@ from feiqian.money.limits import DEFAULT_TIER, limits_of
 from feiqian.money.transfer import Acceptor, parse_transfer
 from feiqian.outcomes import Outcome
 from feiqian.testing.chip_conformance.bench import LATER_MS, NOW, Bench, Chapter
-from feiqian.testing.keys import NOW_MS, Party, TrustWorld
+from feiqian.testing.keys import NOW_MS, CertifiedParty, TrustWorld
 from feiqian.timing.moment import Moment
 from feiqian.wire.payment import OFFER, RECEIPT, Receipt
 
@@ -302,7 +302,7 @@ class Accepting(Chapter):
         """A payer whose certificate was over when the session opened is refused."""
         key = bench.world.key("B-EXPIRED")
         certificate = bench.world.certify("B", "B-EXPIRED", key.public, not_after_ms=NOW_MS - 1)
-        payer = Party(key, certificate)
+        payer = CertifiedParty(key, certificate)
         transfer = bench.transfer(70, bench.offer().nonce, payer=payer)
         with bench.unchanged(Outcome.CERTIFICATE_EXPIRED):
             bench.session.accept(bench.acceptance(transfer, payer=payer))

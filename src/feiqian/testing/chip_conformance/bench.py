@@ -19,7 +19,7 @@ from feiqian.money.limits import DEFAULT_TIER
 from feiqian.money.transfer import TRANSFER, Acceptor, Transfer, sign_transfer
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.chips import PIN, personalise
-from feiqian.testing.keys import NOW_MS, Party, TrustWorld
+from feiqian.testing.keys import NOW_MS, CertifiedParty, TrustWorld
 from feiqian.timing.moment import Moment
 from feiqian.wire.payment import OFFER, Offer
 from feiqian.wire.synchronisation import SYNCHRONISATION, Synchronisation
@@ -89,12 +89,12 @@ class Bench:
         return self.status.fingerprint
 
     @property
-    def institution(self) -> Party:
+    def institution(self) -> CertifiedParty:
         """The chip's own institution."""
         return self.world.institutions["A"]
 
     @property
-    def stranger(self) -> Party:
+    def stranger(self) -> CertifiedParty:
         """Another wallet, at institution B."""
         return self.world.chip("B", "B-STRANGER")
 
@@ -162,7 +162,7 @@ class Bench:
         amount_minor: int,
         nonce: bytes,
         *,
-        payer: Party | None = None,
+        payer: CertifiedParty | None = None,
         payee: bytes | None = None,
         consumed: bytes | None = None,
         moment: Moment = NOW,
@@ -183,7 +183,7 @@ class Bench:
         return sign_transfer(self.world.suite, (payer or self.stranger).key, value).raw
 
     def acceptance(
-        self, *transfers: bytes, payer: Party | None = None, offer: bytes | None = None
+        self, *transfers: bytes, payer: CertifiedParty | None = None, offer: bytes | None = None
     ) -> Accept:
         """What the host hands to its chip for these transfers; `offer` in place of their own."""
         payer = payer or self.stranger
@@ -206,7 +206,11 @@ class Bench:
         self.session.accept(self.acceptance(self.transfer(amount_minor, nonce)))
 
     def synchronisation(
-        self, number: int, wallet: str = NUMBER, by: Party | None = None, moment: Moment = NOW
+        self,
+        number: int,
+        wallet: str = NUMBER,
+        by: CertifiedParty | None = None,
+        moment: Moment = NOW,
     ) -> bytes:
         """A synchronisation by the chip's institution (or by another) for it (or another wallet)."""
         statement = Synchronisation(VERSION, wallet, moment, number)

@@ -3,7 +3,7 @@
 import pytest
 
 from feiqian.chip.commands import PIN_TRIES, PUK_TRIES, LifeCycle
-from feiqian.crypto.certificates import Role
+from feiqian.crypto.certificates import KeyRole
 from feiqian.outcomes import Outcome
 from feiqian.testing.chip_conformance.bench import NUMBER, Bench, Chapter, refused
 from feiqian.testing.chips import PIN, PUK
@@ -74,7 +74,7 @@ class Life(Chapter):
     def test_an_institution_certificate_is_no_chip_certificate(self, blank: Bench) -> None:
         """Roles are not interchangeable."""
         public_key = _initialise(blank)
-        certificate = blank.world.certify("A", NUMBER, public_key, role=Role.INSTITUTION)
+        certificate = blank.world.certify("A", NUMBER, public_key, role=KeyRole.INSTITUTION)
         with refused(Outcome.WRONG_ROLE):
             blank.session.personalise(blank.institution.certificate.raw, certificate.raw)
 

@@ -14,7 +14,7 @@ from feiqian.testing.city.receivers import Tunnel
 from feiqian.testing.city.stations import Station
 from feiqian.testing.city.town import PROVIDER, Customer, Town
 from feiqian.testing.city.traffic import Traffic, Whereabouts
-from feiqian.testing.city.visits import BRIEF_S, Manner, Visit, draw_manner
+from feiqian.testing.city.visits import BRIEF_S, Manner, PlannedVisit, draw_manner
 from feiqian.testing.virtual_time import pass_time
 from feiqian.vehicle.in_vehicle.client import Wish
 from feiqian.wire.usage import ServiceClass
@@ -61,7 +61,7 @@ class City:
     traffic: Traffic
     town: Town
     figures: CityFigures
-    visits: list[Visit] = field(default_factory=list)
+    visits: list[PlannedVisit] = field(default_factory=list)
     second: int = 0
     _seen: Mapping[str, Whereabouts] = field(default_factory=dict)
     _chance: random.Random = field(init=False)
@@ -115,7 +115,7 @@ class City:
                     await self._follow(visit, now_ms)
             await pass_time(1 / SLOTS)
 
-    async def _follow(self, visit: Visit, now_ms: int) -> None:
+    async def _follow(self, visit: PlannedVisit, now_ms: int) -> None:
         customer = self.town.customers[visit.vehicle]
         if not visit.request_id:
             await self._set_out(visit, customer)
@@ -128,7 +128,7 @@ class City:
         if self.second % LOOK_EVERY_S == 0:
             await self._look(visit, customer)
 
-    async def _set_out(self, visit: Visit, customer: Customer) -> None:
+    async def _set_out(self, visit: PlannedVisit, customer: Customer) -> None:
         if self.second < visit.begins_s or visit.vehicle not in self._seen:
             return
         wished = self._chance.choice(self.traffic.stations)
@@ -143,7 +143,7 @@ class City:
         wish = Wish(PROVIDER, wished.service, CEILING_MINOR, VALID_MS, wished.name)
         visit.request_id = await customer.client.request(wish)
 
-    def _note_truth(self, visit: Visit, customer: Customer, now_ms: int) -> None:
+    def _note_truth(self, visit: PlannedVisit, customer: Customer, now_ms: int) -> None:
         stands = self.traffic.standing.get(visit.vehicle) == visit.went_to
         if stands and visit.came_ms is None:
             visit.came_ms = now_ms
@@ -152,14 +152,14 @@ class City:
         if visit.manner is Manner.SPOOFED:
             self._spoof(visit, customer)
 
-    def _spoof(self, visit: Visit, customer: Customer) -> None:
+    def _spoof(self, visit: PlannedVisit, customer: Customer) -> None:
         """For some minutes of its drive the vehicle seems to stand where it was to be served."""
         since_s = self.second - visit.begins_s
         place = self.town.stations[visit.wished].station
         there = Whereabouts(place.latitude_e7, place.longitude_e7, 0)
         customer.receiver.spoofed = there if SPOOFED_S[0] < since_s < SPOOFED_S[1] else None
 
-    async def _look(self, visit: Visit, customer: Customer) -> None:
+    async def _look(self, visit: PlannedVisit, customer: Customer) -> None:
         record = await customer.client.service(visit.request_id)
         assert record is not None
         visit.ended = record.state in ENDS and record.state is not State.PAID_OFFLINE
@@ -179,10 +179,10 @@ class City:
                 await self.town.customers[visit.vehicle].client.cancel(visit.request_id)
 
     # Drawing -------------------------------------------------------------------------------------
-    def _plan(self, name: str) -> Visit:
+    def _plan(self, name: str) -> PlannedVisit:
         manner = draw_manner(self._chance)
         begins_s = self._chance.randrange(5, max(6, self.figures.duration_s // 3))
-        return Visit(name, manner, begins_s, BRIEF_S)
+        return PlannedVisit(name, manner, begins_s, BRIEF_S)
 
     def _stay_s(self, station: Station) -> int:
         charges = station.service is ServiceClass.CHARGING
@@ -233,7 +233,7 @@ class City:
         )
 
 
-def _rests(visit: Visit, now_ms: int) -> bool:
+def _rests(visit: PlannedVisit, now_ms: int) -> bool:
     stands = visit.came_ms is not None and visit.left_ms is None
     return stands and now_ms - (visit.came_ms or 0) > REST_AFTER_MS
 

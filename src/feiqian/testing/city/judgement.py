@@ -15,7 +15,7 @@ from feiqian.protocol.service.records import ManagementService
 from feiqian.protocol.service.states import State
 from feiqian.testing.audit import auditor
 from feiqian.testing.city.city import City
-from feiqian.testing.city.visits import Visit
+from feiqian.testing.city.visits import PlannedVisit
 from feiqian.testing.network_evidence import evidence_of
 from feiqian.vehicle.service_rows import LogLine
 from feiqian.wallet.wallet import Wallet
@@ -103,7 +103,7 @@ async def judge(city: City) -> Summary:
 
 # Payments ----------------------------------------------------------------------------------------
 def _wrong_payments(
-    city: City, visits: list[Visit], records: dict[bytes, ManagementService]
+    city: City, visits: list[PlannedVisit], records: dict[bytes, ManagementService]
 ) -> list[str]:
     wrong = []
     for visit in visits:
@@ -114,7 +114,7 @@ def _wrong_payments(
     return wrong
 
 
-def _why_wrong(city: City, visit: Visit, record: ManagementService) -> str:
+def _why_wrong(city: City, visit: PlannedVisit, record: ManagementService) -> str:
     served = city.town.stations[record.entity]
     measured = served.site.usages.get(visit.request_id)
     if visit.came_ms is None or record.entity != visit.went_to:
@@ -133,7 +133,7 @@ def _why_wrong(city: City, visit: Visit, record: ManagementService) -> str:
     return ""
 
 
-def _within_stay(visit: Visit, usage: Usage, city: City) -> bool:
+def _within_stay(visit: PlannedVisit, usage: Usage, city: City) -> bool:
     assert visit.came_ms is not None
     left_ms = city.town.clock.now().midpoint_ms if visit.left_ms is None else visit.left_ms
     return visit.came_ms - EARLY_MS <= usage.from_ms and usage.until_ms <= left_ms + LATE_MS
@@ -162,7 +162,7 @@ def _held_minor(wallet: Wallet) -> int:
 
 
 # Times -------------------------------------------------------------------------------------------
-def _matching_s(visits: list[Visit], log: list[LogLine]) -> list[float]:
+def _matching_s(visits: list[PlannedVisit], log: list[LogLine]) -> list[float]:
     matched_ms = _first_ms(log, State.MATCHED)
     return [
         (matched_ms[visit.request_id.hex()] - visit.came_ms) / 1_000

@@ -38,7 +38,7 @@ class Tunnel:
         return north * north + east * east < self.radius_e7 * self.radius_e7
 
 
-class Receiver:
+class VehicleReceiver:
     """One vehicle's."""
 
     def __init__(self, seed: str, tunnels: tuple[Tunnel, ...]) -> None:

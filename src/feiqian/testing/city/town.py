@@ -13,7 +13,7 @@ from feiqian.adapters.local_bus import LocalBus
 from feiqian.crypto.suites import PrivateKey
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link, MessageBus
-from feiqian.testing.city.receivers import Receiver, Tunnel
+from feiqian.testing.city.receivers import Tunnel, VehicleReceiver
 from feiqian.testing.city.sites import CitySite
 from feiqian.testing.city.stations import Station
 from feiqian.testing.links import linked_pair
@@ -60,7 +60,7 @@ class Customer:
 
     name: str
     wallet: Wallet
-    receiver: Receiver
+    receiver: VehicleReceiver
     funded_minor: int
     """What its holder has put on the chip."""
     client: VehicleClient
@@ -117,7 +117,7 @@ class Town:
             lambda station: self._approach(name, station),
         )
         self._go(client.run())
-        receiver = Receiver(f"{self.seed}/{name}", tunnels)
+        receiver = VehicleReceiver(f"{self.seed}/{name}", tunnels)
         self.customers[name] = Customer(name, wallet, receiver, purse_minor, client)
         return self.customers[name]
 

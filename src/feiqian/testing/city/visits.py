@@ -35,7 +35,7 @@ BRIEF_S = 8
 
 
 @dataclass
-class Visit:
+class PlannedVisit:
     """One customer's wish, and the truth about it."""
 
     vehicle: str

@@ -18,9 +18,9 @@ from feiqian.wire.rdss.module import (
     AskIdentity,
     AskSend,
     Feedback,
-    Heard,
     HostRequest,
-    Identity,
+    ModuleIdentity,
+    ModuleMessage,
     ModuleReport,
     Reason,
     Signal,
@@ -72,11 +72,11 @@ class Bds2:
     def report(self, report: ModuleReport) -> Sentence:
         """The module's sentence."""
         match report:
-            case Identity(address, broadcast, period_s, level, subordinates):
+            case ModuleIdentity(address, broadcast, period_s, level, subordinates):
                 numbers = (str(period_s), str(level), "N", str(subordinates))
                 fields = (_padded(address), broadcast.zfill(8), "0000011", "6", *numbers)
                 return Sentence("BDICI", fields)
-            case Heard(sender, content):
+            case ModuleMessage(sender, content):
                 text = _MIXED_MARK + content.hex().upper()
                 return Sentence("BDTXR", ("1", _padded(sender), str(_MIXED), "", text))
             case Feedback(reason, wait_s):
@@ -95,7 +95,7 @@ class Bds2:
             case "BDTXR":
                 content = _content(sentence, form_place=2, content_place=4)
                 sender = read_address(sentence.field(1))
-                return None if content is None else Heard(sender, content)
+                return None if content is None else ModuleMessage(sender, content)
             case "BDFKI":
                 return _feedback(sentence)
             case "BDSNR":
@@ -109,8 +109,8 @@ def _padded(address: str) -> str:
     return address.zfill(_ADDRESS_DIGITS)
 
 
-def _identity(sentence: Sentence) -> Identity:
-    return Identity(
+def _identity(sentence: Sentence) -> ModuleIdentity:
+    return ModuleIdentity(
         address=read_address(sentence.field(0)),
         broadcast_address=read_address(sentence.field(1)),
         period_s=sentence.number(4, MAX_PERIOD_S),

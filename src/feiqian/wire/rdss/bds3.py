@@ -19,9 +19,9 @@ from feiqian.wire.rdss.module import (
     AskIdentity,
     AskSend,
     Feedback,
-    Heard,
     HostRequest,
-    Identity,
+    ModuleIdentity,
+    ModuleMessage,
     ModuleReport,
     Signal,
     read_address,
@@ -74,9 +74,9 @@ class Bds3:
     def report(self, report: ModuleReport) -> Sentence:
         """The module's sentence."""
         match report:
-            case Identity():
+            case ModuleIdentity():
                 return Sentence("BDICP", _identity_fields(report))
-            case Heard(sender, content):
+            case ModuleMessage(sender, content):
                 numbers = (_padded(sender), "", _UPLINK, "", str(_CODE), "0")
                 return Sentence("BDTCI", (*numbers, content.hex().upper()))
             case Feedback(None):
@@ -98,7 +98,7 @@ class Bds3:
             case "BDTCI":
                 content = _content(sentence, coding_place=4, content_place=6)
                 sender = read_address(sentence.field(0))
-                return None if content is None else Heard(sender, content)
+                return None if content is None else ModuleMessage(sender, content)
             case "BDFKI":
                 return _feedback(sentence)
             case "BDPWI":
@@ -111,8 +111,8 @@ def _padded(address: str) -> str:
     return address.zfill(_ADDRESS_DIGITS)
 
 
-def _identity(sentence: Sentence) -> Identity:
-    return Identity(
+def _identity(sentence: Sentence) -> ModuleIdentity:
+    return ModuleIdentity(
         address=read_address(sentence.field(0)),
         broadcast_address=read_address(sentence.field(1)),
         period_s=sentence.number(_PERIOD_PLACE, MAX_PERIOD_S),
@@ -121,7 +121,7 @@ def _identity(sentence: Sentence) -> Identity:
     )
 
 
-def _identity_fields(identity: Identity) -> tuple[str, ...]:
+def _identity_fields(identity: ModuleIdentity) -> tuple[str, ...]:
     fields = ["0"] * _IDENTITY_FIELDS
     fields[0], fields[1] = _padded(identity.address), _padded(identity.broadcast_address)
     fields[5], fields[7] = "N", "N"

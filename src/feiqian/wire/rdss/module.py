@@ -37,7 +37,7 @@ WAITING = frozenset({Reason.TOO_OFTEN, Reason.SUPPRESSED, Reason.SILENT})
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ModuleIdentity:
     """What a module's card says."""
 
     address: str
@@ -52,7 +52,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ModuleMessage:
     """A message for this module."""
 
     sender: str
@@ -89,7 +89,7 @@ class AskSend:
     content: bytes
 
 
-ModuleReport = Identity | Heard | Feedback | Signal
+ModuleReport = ModuleIdentity | ModuleMessage | Feedback | Signal
 HostRequest = AskIdentity | AskSend
 
 
