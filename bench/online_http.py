@@ -28,11 +28,12 @@ from feiqian.money.transfer import Acceptor, Transfer, sign_transfer
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.items import PaymentItem
-from feiqian.wire.payment import PaymentRequest, PaymentResult
+from feiqian.wire.payment import PAYMENTS_PATH, PaymentRequest, PaymentResult
 from feiqian.wire.request_envelope import (
     ANSWER,
     MAX_BODY_BYTES,
     NEW_WALLET,
+    REQUESTS_PATH,
     WALLET_REQUEST,
     Action,
     Request,
@@ -76,7 +77,7 @@ class _Holder:
             body=cbor.encode(body),
         )
         raw = WALLET_REQUEST.sign(SUITE, self.key, request)
-        return ANSWER.peek(SUITE, await self.courier.post(f"{self.url}/v1/requests", raw)).result
+        return ANSWER.peek(SUITE, await self.courier.post(f"{self.url}{REQUESTS_PATH}", raw)).result
 
     async def open(self) -> None:
         body = OpenBody(VERSION, self.key.public, MERCHANT_TIER)
@@ -131,7 +132,7 @@ async def _measure(folder: Path) -> dict[str, object]:
     courier = HttpCourier(timeout_s=60)
     try:
         chains = await _prepare(folder, courier)
-        url = network.institution_url(folder, "B") + "/v1/payments"
+        url = network.institution_url(folder, "B") + PAYMENTS_PATH
         await _load(courier, url, [chain[:WARM_UP_EACH] for chain in chains])
         cpu_before, start = _server_cpu_s(folder), time.perf_counter()
         durations = await _load(courier, url, [chain[WARM_UP_EACH:] for chain in chains])

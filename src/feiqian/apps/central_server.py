@@ -59,7 +59,8 @@ from feiqian.crypto.p256 import P256_SHA256
 from feiqian.crypto.suite_names import suite_named
 from feiqian.crypto.suites import PrivateKey
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
-from feiqian.wire.request_envelope import MAX_REQUEST_BYTES
+from feiqian.wire.published import DIRECTORY_PATH, ROOT_PATH
+from feiqian.wire.request_envelope import MAX_REQUEST_BYTES, REQUESTS_PATH
 from feiqian.wire.stations import MAX_STATION_BYTES
 
 NAME = "platform"
@@ -86,12 +87,12 @@ def platform_app(platform: Platform, gateway: SatelliteGateway, operator_token: 
     return build_app(
         NAME,
         [
-            CborEndpoint("/v1/requests", platform.answer, MAX_REQUEST_BYTES),
+            CborEndpoint(REQUESTS_PATH, platform.answer, MAX_REQUEST_BYTES),
             CborEndpoint(STATIONS_PATH, gateway.exchange, MAX_STATION_BYTES),
         ],
         [
-            CborDocument("/v1/directory", platform.directory),
-            CborDocument("/v1/root", platform.root),
+            CborDocument(DIRECTORY_PATH, platform.directory),
+            CborDocument(ROOT_PATH, platform.root),
             CborCollection(LIST_PATH, platform.list_document, LIST_AGE_S),
             CborCollection(EVIDENCE_PATH, platform.evidence, EVIDENCE_AGE_S),
         ],

@@ -31,12 +31,15 @@ from feiqian.institution.office import Office
 from feiqian.institution.schema import MIGRATIONS
 from feiqian.outcomes import Refusal
 from feiqian.ports import Library
-from feiqian.wire.cashing import MAX_CASH_BYTES
+from feiqian.wire.cashing import CASH_PATH, MAX_CASH_BYTES
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
-from feiqian.wire.request_envelope import MAX_REQUEST_BYTES
+from feiqian.wire.payment import MAILBOX_PATH, PAYMENTS_PATH
+from feiqian.wire.published import DIRECTORY_PATH, ROOT_PATH
+from feiqian.wire.request_envelope import MAX_REQUEST_BYTES, REQUESTS_PATH
+from feiqian.wire.risk import REPORTS_PATH
 from feiqian.wire.time_statement import MAX_QUESTION_BYTES, TIME_PATH
-from feiqian.wire.verification import MAX_VERIFY_BYTES
+from feiqian.wire.verification import MAX_VERIFY_BYTES, VERIFICATIONS_PATH, VERIFY_PATH
 from feiqian.wire.wallet_requests import MAX_LETTER_BYTES
 
 DIRECTORY_FILE = "directory.cose"
@@ -86,7 +89,7 @@ async def learn_directory(
     """
     _recall_directory(trust, cache)
     try:
-        if trust.learn_directory(await courier.get(f"{central_url}/v1/directory")):
+        if trust.learn_directory(await courier.get(f"{central_url}{DIRECTORY_PATH}")):
             _keep_directory(trust, cache)
     except Refusal as refusal:
         if not trust.directory_number:
@@ -124,18 +127,18 @@ def institution_app(institution: Institution, token: str) -> PartyApp:
     return build_app(
         f"institution {institution.office.code}",
         [
-            CborEndpoint("/v1/requests", institution.answer, MAX_REQUEST_BYTES),
-            CborEndpoint("/v1/payments", institution.pay, MAX_MESSAGE_BYTES),
-            CborEndpoint("/v1/mailbox", institution.leave, MAX_LETTER_BYTES),
-            CborEndpoint("/v1/cash", institution.cash, MAX_CASH_BYTES),
-            CborEndpoint("/v1/verifications", institution.verify, MAX_MESSAGE_BYTES),
-            CborEndpoint("/v1/reports", institution.answer_report, MAX_REQUEST_BYTES),
-            CborEndpoint("/v1/verify", institution.answer_verify_request, MAX_VERIFY_BYTES),
+            CborEndpoint(REQUESTS_PATH, institution.answer, MAX_REQUEST_BYTES),
+            CborEndpoint(PAYMENTS_PATH, institution.pay, MAX_MESSAGE_BYTES),
+            CborEndpoint(MAILBOX_PATH, institution.leave, MAX_LETTER_BYTES),
+            CborEndpoint(CASH_PATH, institution.cash, MAX_CASH_BYTES),
+            CborEndpoint(VERIFICATIONS_PATH, institution.verify, MAX_MESSAGE_BYTES),
+            CborEndpoint(REPORTS_PATH, institution.answer_report, MAX_REQUEST_BYTES),
+            CborEndpoint(VERIFY_PATH, institution.answer_verify_request, MAX_VERIFY_BYTES),
             CborEndpoint(TIME_PATH, institution.tell_time, MAX_QUESTION_BYTES),
         ],
         [
-            CborDocument("/v1/directory", institution.directory),
-            CborDocument("/v1/root", lambda: institution.office.trust.root.raw),
+            CborDocument(DIRECTORY_PATH, institution.directory),
+            CborDocument(ROOT_PATH, lambda: institution.office.trust.root.raw),
             CborCollection(LIST_PATH, institution.double_spending.document, LIST_AGE_S),
             CborCollection(EVIDENCE_PATH, institution.evidence, EVIDENCE_AGE_S),
         ],

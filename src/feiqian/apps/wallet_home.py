@@ -38,6 +38,7 @@ from feiqian.wallet.rules import WalletRules
 from feiqian.wallet.schema import MIGRATIONS
 from feiqian.wallet.timekeeping import DisciplinedClock, Timekeeper, bounds_of, recall_clock
 from feiqian.wallet.wallet import Wallet
+from feiqian.wire.published import DIRECTORY_PATH, ROOT_PATH
 
 WALLET_FILE = "wallet.toml"
 ROOT_FILE = "root.cose"
@@ -97,7 +98,7 @@ class Home:
         around = self.around
         known = self.config.institution in around.trust.codes
         url = around.trust.url(self.config.institution) if known else self.config.network_url
-        raw = await self.courier.get(f"{url}/v1/directory")
+        raw = await self.courier.get(f"{url}{DIRECTORY_PATH}")
         await opening.learn_directory(around, raw)
 
     def timekeeper(self, receiver: str = "", *, online: bool = True) -> Timekeeper:
@@ -141,7 +142,7 @@ async def prepare(folder: Path, network: str, suite: str, institution: str) -> N
 async def _fetch_root(url: str) -> bytes:
     courier = HttpCourier()
     try:
-        return await courier.get(f"{url}/v1/root")
+        return await courier.get(f"{url}{ROOT_PATH}")
     finally:
         await courier.close()
 

@@ -19,7 +19,7 @@ from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome, Refusal
 from feiqian.ports import Courier, Transaction
 from feiqian.wire import request_envelope
 from feiqian.wire.request_envelope import ANSWER, MAX_BODY_BYTES
-from feiqian.wire.risk import PLATFORM_REQUEST, ReportedResult
+from feiqian.wire.risk import PLATFORM_REQUEST, REPORTS_PATH, ReportedResult
 from feiqian.wire.synchronisation import SYNCHRONISATION
 
 log = structlog.get_logger("forwarding")
@@ -80,7 +80,7 @@ class Forwarding:
         if member is None:
             raise Refusal(Outcome.UNKNOWN_ISSUER, f"expected {waiting.institution} as a member")
         key = parse_certificate(office.suite, member.certificate).value.public_key
-        answered = await self._courier.post(f"{member.url.rstrip('/')}/v1/reports", request)
+        answered = await self._courier.post(f"{member.url.rstrip('/')}{REPORTS_PATH}", request)
         answer = ANSWER.read(office.suite, answered, key)
         if answer.request_id != PLATFORM_REQUEST.peek(office.suite, request).request_id:
             raise Refusal(Outcome.WRONG_SESSION, "expected the answer to our request")

@@ -18,6 +18,7 @@ from feiqian.wire.request_envelope import (
     ANSWER,
     INSTITUTION_REQUEST,
     MAX_BODY_BYTES,
+    REQUESTS_PATH,
     Action,
     Request,
 )
@@ -75,7 +76,7 @@ def _request(office: Office, action: Action, body: bytes) -> bytes:
 
 
 async def _exchange(office: Office, raw: bytes) -> bytes:
-    answered = await office.courier.post(office.central_url + "/v1/requests", raw)
+    answered = await office.courier.post(office.central_url + REQUESTS_PATH, raw)
     answer = ANSWER.read(office.suite, answered, office.trust.root.value.public_key)
     if answer.request_id != INSTITUTION_REQUEST.peek(office.suite, raw).request_id:
         raise Refusal(Outcome.WRONG_SESSION, "expected the answer to our request")

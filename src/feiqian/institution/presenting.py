@@ -20,6 +20,7 @@ from feiqian.institution.cashing import cash
 from feiqian.institution.office import Office
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.wire.cashing import (
+    CASH_PATH,
     CASH_REQUEST,
     CASH_RESPONSE,
     OBLIGATION_STATEMENT,
@@ -134,7 +135,7 @@ class Presenter:
             items,
         )
         raw = await office.courier.post(
-            office.trust.url(issuer) + "/v1/cash",
+            office.trust.url(issuer) + CASH_PATH,
             CASH_REQUEST.sign(office.suite, office.key, request),
         )
         public = office.trust.institution(issuer).value.public_key

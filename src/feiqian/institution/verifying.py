@@ -23,6 +23,7 @@ from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.items import CheckedItem, PaymentItem, read_item
 from feiqian.wire.verification import (
     VERDICT,
+    VERIFY_PATH,
     VERIFY_REQUEST,
     Verdict,
     VerificationRequest,
@@ -127,7 +128,7 @@ async def _ask(
         items,
     )
     raw = await office.courier.post(
-        office.trust.url(issuer) + "/v1/verify",
+        office.trust.url(issuer) + VERIFY_PATH,
         VERIFY_REQUEST.sign(office.suite, office.key, request),
     )
     results = decode_message(raw, VerificationResult).results

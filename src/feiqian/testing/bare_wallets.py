@@ -24,11 +24,12 @@ from feiqian.testing.network import SeededEntropy, key_of
 from feiqian.timing.moment import Moment
 from feiqian.wire.envelope import decode_message, encode_message
 from feiqian.wire.items import PaymentItem
-from feiqian.wire.payment import PaymentRequest, PaymentResult
+from feiqian.wire.payment import PAYMENTS_PATH, PaymentRequest, PaymentResult
 from feiqian.wire.request_envelope import (
     ANSWER,
     MAX_BODY_BYTES,
     NEW_WALLET,
+    REQUESTS_PATH,
     WALLET_REQUEST,
     Action,
     Request,
@@ -144,9 +145,7 @@ class BareWallet:
 
     async def send(self, raw: bytes, shape: type[R]) -> R:
         """Send a signed request as it is; the result."""
-        answered = await self.network.courier.post(
-            self.network.url(self.code) + "/v1/requests", raw
-        )
+        answered = await self.network.courier.post(self.network.url(self.code) + REQUESTS_PATH, raw)
         answer = ANSWER.read(self.suite, answered, self.network.public_key(self.code))
         return cbor.decode(answer.result, shape, limit=MAX_BODY_BYTES)
 
@@ -245,7 +244,7 @@ def identifier_item(handed: Holding) -> PaymentItem:
 async def present(payee: BareWallet, nonce: bytes, *items: PaymentItem) -> PaymentResult:
     """Bring a payment request to the payee's manager."""
     request = encode_message(PaymentRequest(nonce, tuple(items)))
-    raw = await payee.network.courier.post(payee.network.url(payee.code) + "/v1/payments", request)
+    raw = await payee.network.courier.post(payee.network.url(payee.code) + PAYMENTS_PATH, request)
     return decode_message(raw, PaymentResult)
 
 

@@ -27,8 +27,13 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Courier, Store
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.platform_world import START_MS, StandingClock
+from feiqian.wire.cashing import CASH_PATH
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
+from feiqian.wire.payment import MAILBOX_PATH, PAYMENTS_PATH
+from feiqian.wire.request_envelope import REQUESTS_PATH
+from feiqian.wire.risk import REPORTS_PATH
 from feiqian.wire.time_statement import TIME_PATH
+from feiqian.wire.verification import VERIFICATIONS_PATH, VERIFY_PATH
 
 CENTRAL_URL = "http://central"
 DEFAULT_RESERVES_MINOR = 1_000_000_00
@@ -136,7 +141,7 @@ class SimulatedNetwork:
         sealing_key = key_of(P256_SHA256, self.seed, "sealing")
         self.gateway = SatelliteGateway(platform.office, sealing_key, self.courier)
         self.desk = ControlDesk(platform.office)
-        self.courier.handlers[f"{CENTRAL_URL}/v1/requests"] = platform.answer
+        self.courier.handlers[f"{CENTRAL_URL}{REQUESTS_PATH}"] = platform.answer
         self.courier.published[f"{CENTRAL_URL}{LIST_PATH}"] = platform.list_document
         self.courier.published[f"{CENTRAL_URL}{EVIDENCE_PATH}"] = platform.evidence
 
@@ -176,13 +181,13 @@ class SimulatedNetwork:
             opening_minor,
         )
         url = url_of(code)
-        self.courier.handlers[f"{url}/v1/requests"] = institution.answer
-        self.courier.handlers[f"{url}/v1/payments"] = institution.pay
-        self.courier.handlers[f"{url}/v1/mailbox"] = institution.leave
-        self.courier.handlers[f"{url}/v1/cash"] = institution.cash
-        self.courier.handlers[f"{url}/v1/verifications"] = institution.verify
-        self.courier.handlers[f"{url}/v1/reports"] = institution.answer_report
-        self.courier.handlers[f"{url}/v1/verify"] = institution.answer_verify_request
+        self.courier.handlers[f"{url}{REQUESTS_PATH}"] = institution.answer
+        self.courier.handlers[f"{url}{PAYMENTS_PATH}"] = institution.pay
+        self.courier.handlers[f"{url}{MAILBOX_PATH}"] = institution.leave
+        self.courier.handlers[f"{url}{CASH_PATH}"] = institution.cash
+        self.courier.handlers[f"{url}{VERIFICATIONS_PATH}"] = institution.verify
+        self.courier.handlers[f"{url}{REPORTS_PATH}"] = institution.answer_report
+        self.courier.handlers[f"{url}{VERIFY_PATH}"] = institution.answer_verify_request
         self.courier.handlers[f"{url}{TIME_PATH}"] = institution.tell_time
         self.courier.published[f"{url}{LIST_PATH}"] = institution.double_spending.document
         self.courier.published[f"{url}{EVIDENCE_PATH}"] = institution.evidence

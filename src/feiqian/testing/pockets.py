@@ -40,11 +40,13 @@ from feiqian.wire.request_envelope import (
     ANSWER,
     MAX_BODY_BYTES,
     NEW_WALLET,
+    REQUESTS_PATH,
     Action,
     Request,
 )
 from feiqian.wire.verification import (
     VERDICT,
+    VERIFICATIONS_PATH,
     VerificationRequest,
     VerificationResult,
     VerifiedItem,
@@ -194,7 +196,7 @@ class Pocket(ChipHost):
     async def _ask_verdicts(self, items: Sequence[PaymentItem]) -> tuple[VerifiedItem, ...]:
         self.shown += items
         request = encode_message(VerificationRequest(tuple(items)))
-        url = self.network.url(self.code) + "/v1/verifications"
+        url = self.network.url(self.code) + VERIFICATIONS_PATH
         raw = await self.network.courier.post(url, request)
         results = decode_message(raw, VerificationResult).results
         pairs = zip(items, results, strict=True)
@@ -258,7 +260,7 @@ class Pocket(ChipHost):
         return self.session.sign_request(cbor.encode(request))
 
     async def _send(self, signed: bytes, shape: type[R]) -> R:
-        url = self.network.url(self.code) + "/v1/requests"
+        url = self.network.url(self.code) + REQUESTS_PATH
         answered = await self.network.courier.post(url, signed)
         answer = ANSWER.read(self.trust.suite, answered, self.network.public_key(self.code))
         if answer.outcome not in SUCCESSES:

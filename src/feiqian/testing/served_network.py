@@ -13,6 +13,7 @@ from feiqian.adapters.http_client import HttpCourier
 from feiqian.crypto.suites import Suite
 from feiqian.crypto.trust import TrustStore
 from feiqian.ports import Courier
+from feiqian.wire.published import DIRECTORY_PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ async def served_network(
     courier = HttpCourier()
     try:
         trust = TrustStore.pinned(suite, root_raw)
-        trust.learn_directory(await courier.get(f"{url}/v1/directory"))
+        trust.learn_directory(await courier.get(f"{url}{DIRECTORY_PATH}"))
         yield ServedNetwork(trust, courier, SystemClock(), seed)
     finally:
         await courier.close()

@@ -17,6 +17,8 @@ from feiqian.wire.request_envelope import MAX_REQUEST_BYTES, Request
 PLATFORM_REQUEST = SignedKind(b"feiqian/platform-request", Request, MAX_REQUEST_BYTES)
 """A request that the platform makes, signed with the root key."""
 
+REPORTS_PATH = "/v1/reports"
+"""Where an institution takes what the platform passes on."""
 MAX_REPORT_BYTES = 192
 MAX_FINDINGS = 16
 

@@ -18,7 +18,7 @@ from feiqian.ports import Courier
 from feiqian.testing.bare_wallets import BareWallet, full_item
 from feiqian.testing.served_network import served_network
 from feiqian.wire.envelope import decode_message, encode_message
-from feiqian.wire.payment import PaymentRequest, PaymentResult
+from feiqian.wire.payment import PAYMENTS_PATH, PaymentRequest, PaymentResult
 
 ISSUER = "A"
 SPENT_MINOR = 50_00
@@ -49,7 +49,7 @@ async def double_spend(stage: Stage) -> Facts:
 async def _present(stage: Stage, courier: Courier, requests: dict[str, bytes]) -> Facts:
     """The second wallet's manager gets its transfer first; then the first wallet's gets the other."""
     urls = {
-        name: networks.institution_url(stage.network, CODES[name]) + "/v1/payments"
+        name: networks.institution_url(stage.network, CODES[name]) + PAYMENTS_PATH
         for name in requests
     }
     honest = await courier.post(urls[SECOND], requests[SECOND])
