@@ -7,7 +7,8 @@ import pytest
 from feiqian.crypto.suite_names import SUITE_NAMES, suite_named
 from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import Refusal
-from tools.vector_samples import NOW_MS, Samples, make_samples
+from tools.samples import NOW_MS, Samples
+from tools.vector_samples import make_samples
 
 
 @cache

@@ -1,29 +1,25 @@
 """Samples of what chips obey, report and allow: control orders, key information, authorisations."""
 
-from typing import TYPE_CHECKING
-
 from feiqian.crypto import cbor
 from feiqian.money.limits import Limits
 from feiqian.outcomes import Outcome
 from feiqian.timing.moment import Moment
 from feiqian.wire import authorisation, control, key_information
 from feiqian.wire.usage import ServiceClass
-
-if TYPE_CHECKING:  # It adds these samples to its own.
-    from tools.vector_samples import Samples
+from tools.samples import Samples
 
 V = cbor.VERSION
 _ISSUED_S = 1_790_000_000
 _WALLET = "A-7K2Q9D4M"
 
 
-def add_chip_samples(to: "Samples") -> None:
+def add_chip_samples(to: Samples) -> None:
     """Every structure of the three modules, each order kind and each scope once."""
     _control(to)
     _authorisation(to)
 
 
-def _control(to: "Samples") -> None:
+def _control(to: Samples) -> None:
     wallet = control.wallet_scope(_WALLET)
     limits = Limits(10_000_00, 5_000_00, 500_00, 1_000_00, 5)
     orders: tuple[tuple[control.Scope, control.OrderKind, control.Parameter | None], ...] = (
@@ -63,7 +59,7 @@ def _control(to: "Samples") -> None:
     to.sign("key_information", key_information.KEY_INFORMATION, "payer", information)
 
 
-def _authorisation(to: "Samples") -> None:
+def _authorisation(to: Samples) -> None:
     issued_ms = _ISSUED_S * 1_000
     statement = authorisation.EntityStatement(
         version=V,

@@ -6,6 +6,7 @@ from textwrap import dedent
 from feiqian.protocol.payment import table
 from feiqian.protocol.payment.states import ENDS, Role, State
 from feiqian.protocol.payment.table import TRANSITIONS
+from tools.state_charts import chart
 
 _TITLES = {Role.PAYER: "The payer", Role.PAYEE: "The payee"}
 
@@ -13,7 +14,7 @@ _TITLES = {Role.PAYER: "The payer", Role.PAYEE: "The payee"}
 def page() -> str:
     """The whole document."""
     constitution = dedent(table.__doc__ or "").strip()
-    charts = "\n".join(f"## {_TITLES[role]}\n\n{chart(role)}" for role in Role)
+    charts = "\n".join(f"## {_TITLES[role]}\n\n{_chart(role)}" for role in Role)
     return (
         "# The payment session\n\n"
         "Drawn from the table in `src/feiqian/protocol/payment/table.py`"
@@ -22,20 +23,8 @@ def page() -> str:
     )
 
 
-def chart(role: Role) -> str:
-    """One role as a Mermaid state diagram."""
-    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {_name(State.START)}"]
-    for state, targets in TRANSITIONS[role].items():
-        for target in dict.fromkeys(targets.values()):
-            events = ", ".join(event for event, to in targets.items() if to is target)
-            lines.append(f"    {_name(state)} --> {_name(target)}: {events}")
-    reached = {to for targets in TRANSITIONS[role].values() for to in targets.values()}
-    lines += [f"    {_name(end)} --> [*]" for end in State if end in ENDS & reached]
-    return "\n".join([*lines, "```", ""])
-
-
-def _name(state: State) -> str:
-    return state.replace(" ", "_")
+def _chart(role: Role) -> str:
+    return chart(TRANSITIONS[role], State.START, [end for end in State if end in ENDS])
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ import msgspec
 
 from feiqian.crypto.suite_names import SUITE_NAMES, suite_named
 from feiqian.crypto.suites import PrivateKey
+from tools.samples import PlainSample, Samples, SignedSample
 from tools.vector_refusals import make_refusals
-from tools.vector_samples import PlainSample, Samples, SignedSample, make_samples
+from tools.vector_samples import make_samples
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 

@@ -4,7 +4,7 @@ The signers of this file stand in: the payer is the vehicle, institution B the p
 the management server, the payee the entity.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
@@ -15,9 +15,7 @@ from feiqian.timing.moment import Moment
 from feiqian.wire import fees, presence, service, visit
 from feiqian.wire.positions import Position, PositionSourceKind
 from feiqian.wire.usage import FeeLine, MeterSlice, ServiceClass, Usage
-
-if TYPE_CHECKING:  # It adds these samples to its own.
-    from tools.vector_samples import Samples
+from tools.samples import Samples
 
 V = cbor.VERSION
 NOW_MS = 1_790_000_000_000
@@ -34,7 +32,7 @@ NAMES = {
 _TARIFF = "charging-centre"
 
 
-def add_service_samples(to: "Samples") -> None:
+def add_service_samples(to: Samples) -> None:
     """Every message of a service, and what a visitor says."""
     _requested(to)
     _served(to)
@@ -47,7 +45,7 @@ def add_service_samples(to: "Samples") -> None:
     to.message("link_frame_closing", visit.LinkFrame(REQUEST_ID, False, 3, None))
 
 
-def _requested(to: "Samples") -> None:
+def _requested(to: Samples) -> None:
     membership = service.Membership(
         V,
         "management-1",
@@ -70,7 +68,7 @@ def _requested(to: "Samples") -> None:
     _say(to, service.AUTHORISED, "payer", ("platform",), *authorised)
 
 
-def _served(to: "Samples") -> None:
+def _served(to: Samples) -> None:
     gnss = PositionSourceKind.GNSS
     position = Position(MOMENT, 312_304_000, 1_214_737_000, 2_500, 0, None, gnss)
     _say(to, presence.POSITION, "payer", ("platform",), NOW_MS, position)
@@ -87,7 +85,7 @@ def _served(to: "Samples") -> None:
     _say(to, service.CANCELLED, "payer", ("platform",), *reason)
 
 
-def _paid(to: "Samples") -> None:
+def _paid(to: Samples) -> None:
     order = (
         REQUEST_ID,
         ORDER_ID,
@@ -121,7 +119,7 @@ def _paid(to: "Samples") -> None:
 
 
 def _say(
-    to: "Samples",
+    to: Samples,
     kind: SignedKind[Any],
     signer: str,
     recipients: tuple[str, ...],

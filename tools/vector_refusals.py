@@ -16,7 +16,7 @@ from feiqian.crypto.trust import DIRECTORY
 from feiqian.money.currency import CURRENCY
 from feiqian.money.transfer import MAX_TRANSFER_BYTES, TRANSFER
 from feiqian.outcomes import Outcome
-from tools.vector_samples import Samples
+from tools.samples import Samples
 
 _ES384 = bytes.fromhex("d28444a1013822a0")
 
