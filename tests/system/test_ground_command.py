@@ -137,15 +137,15 @@ async def _report_and_freeze(folder, home, started):
 @pytest.mark.feature("R-06")
 def test_what_reaches_all_takes_two_operators(network):
     """On the command line, too, an order to all waits until somebody else approves it."""
-    for name in ("wang", "li"):
+    for name in ("first", "second"):
         added = central(network, "operator", "add", name)
-        if name == "li":
-            central(network, "control", "approve", str(added["number"]), who="wang")
-    proposed = central(network, "control", "notify", "Good morning", "--all", who="wang")
+        if name == "second":
+            central(network, "control", "approve", str(added["number"]), who="first")
+    proposed = central(network, "control", "notify", "Good morning", "--all", who="first")
     number = str(proposed["number"])
-    refused = central(network, "control", "approve", number, who="wang", code=1)
+    refused = central(network, "control", "approve", number, who="first", code=1)
     assert refused["outcome"] == "second_person_required"
-    approved = central(network, "control", "approve", number, who="li")
+    approved = central(network, "control", "approve", number, who="second")
     assert approved["decision"] == "approved"
-    path = next(Path(network, "net").rglob("li.token"))
+    path = next(Path(network, "net").rglob("second.token"))
     assert path.stat().st_mode & 0o777 == 0o600

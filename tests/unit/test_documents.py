@@ -57,6 +57,46 @@ def test_every_page_is_found_from_the_readme():
     assert set(PAGES) - {TEMPLATE} <= found
 
 
+def test_every_decision_is_in_the_index_by_its_title():
+    """docs/adr/README.md lists all records, each with the decision that its own heading states."""
+    folder = ROOT / "docs" / "adr"
+    records = {}
+    for record in sorted(set(folder.glob("[0-9]*.md")) - {TEMPLATE}):
+        number, _, decision = record.read_text("utf-8").partition("\n")[0].partition(". ")
+        records[record.name] = number.removeprefix("# "), decision
+    rows = re.findall(
+        r"^\| \[(\d+)\]\((.+?)\) \| (.+) \|$", (folder / "README.md").read_text("utf-8"), re.M
+    )
+    assert {name: (number, decision) for number, name, decision in rows} == records
+    assert all(name.startswith(f"{number}-") for name, (number, _) in records.items())
+
+
+def test_the_glossary_has_each_word_once_and_in_order():
+    """Whoever looks a word up finds it at its place in the alphabet, with one meaning."""
+    text = (ROOT / "GLOSSARY.md").read_text("utf-8")
+    words = [word.lower() for word in re.findall(r"^\| \*\*(.+?)\*\*", text, re.M)]
+    assert words == sorted(set(words))
+
+
+@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md"])
+def test_every_package_has_its_place_on_the_maps(page):
+    """A folder or module of the source tree's top is named where a newcomer looks for it."""
+    text = (ROOT / page).read_text("utf-8")
+    top = ROOT / "src" / "feiqian"
+    for each in [*top.glob("*/__init__.py"), *top.glob("[!_]*.py")]:
+        name = each.parent.name if each.stem == "__init__" else each.stem
+        assert re.search(rf"`(src/feiqian/)?{name}(/|\.py)?`", text), name
+
+
+@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md"])
+def test_every_path_on_the_maps_exists(page):
+    """Neither map names a folder or file of ours that is not there."""
+    text = _FENCED.sub("", (ROOT / page).read_text("utf-8"))
+    for path in re.findall(r"`([\w/]+(?:/|\.py))`", text):
+        below = (ROOT / "src" / "feiqian").rglob(path.rstrip("/"))
+        assert (ROOT / path).exists() or any(below), path
+
+
 def test_the_page_of_outcomes_is_the_list_of_outcomes():
     """docs/outcomes.md is what `make docs` writes today."""
     assert make_outcomes.PAGE.read_text(encoding="utf-8") == make_outcomes.page()
