@@ -14,6 +14,7 @@ from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import ShortMessages
 from feiqian.protocol.carriage.inbox import Arrived, ParcelInbox, ParcelKey
 from feiqian.protocol.carriage.outbox import Effort, Outbox, Outgoing, Sending, Urgency
+from feiqian.tasks import until_one_ends
 from feiqian.wire.short_messages import MustWait, ShortMessage
 
 MAX_ARRIVED = 256
@@ -77,17 +78,7 @@ class Carrier:
 
     async def run(self) -> None:
         """Send and receive until the module is lost. `Refusal` unavailable then."""
-        sending = asyncio.ensure_future(self._send_all())
-        receiving = asyncio.ensure_future(self._receive_all())
-        try:
-            await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sending.cancel()
-            receiving.cancel()
-            ended = await asyncio.gather(sending, receiving, return_exceptions=True)
-        for error in ended:
-            if isinstance(error, Exception):
-                raise error
+        await until_one_ends(self._send_all(), self._receive_all())
 
     async def run_on(
         self, reopen: Callable[[], Awaitable[ShortMessages]], told: Callable[[str], None]

@@ -31,9 +31,9 @@ from feiqian.adapters.bus_frames import (
     write_frame,
 )
 from feiqian.adapters.bus_inboxes import Inboxes, Presence
-from feiqian.adapters.signals import until_one_ends
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Delivery
+from feiqian.tasks import end_tasks, until_one_ends
 
 MAX_CONNECTIONS = 512
 HELLO_TIMEOUT_S = 5.0
@@ -75,9 +75,7 @@ class Hub:
         """Stop listening and cut everybody off."""
         if self._server is not None:
             self._server.close()
-        for task in self._serving:
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
+        await end_tasks(self._serving)
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -1,9 +1,7 @@
-"""The end of a program as the operating system wishes it, and of what runs until something ends."""
+"""The end of a program as the operating system wishes it."""
 
 import asyncio
 import signal
-from collections.abc import Coroutine
-from typing import Any
 
 _ENDS = (signal.SIGTERM, signal.SIGINT)
 
@@ -19,17 +17,3 @@ async def end_wished() -> None:
     finally:
         for each in _ENDS:
             loop.remove_signal_handler(each)
-
-
-async def until_one_ends(*parts: Coroutine[Any, Any, None]) -> None:
-    """Run all parts until one ends, raising what it raised; the others are cancelled."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result

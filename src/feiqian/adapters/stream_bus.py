@@ -26,6 +26,7 @@ from feiqian.adapters.bus_frames import (
 )
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Delivery
+from feiqian.tasks import end_tasks
 from feiqian.wire.bus_topics import check_kind, check_name
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES
 
@@ -94,8 +95,7 @@ class StreamBus:
         keeping, self._keeping = self._keeping, None
         if keeping is not None:
             writer = self._writer
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            await end_tasks([keeping])
             self._lost()
             await _flushed(writer)
 

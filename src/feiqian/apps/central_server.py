@@ -21,7 +21,6 @@ from feiqian.adapters.http_server import (
 )
 from feiqian.adapters.logs import configure_logs
 from feiqian.adapters.operations import Operation
-from feiqian.adapters.signals import until_one_ends
 from feiqian.adapters.sqlite import SqliteStore
 from feiqian.apps.configuration import (
     CentralConfig,
@@ -58,6 +57,7 @@ from feiqian.central.schema import MIGRATIONS
 from feiqian.crypto.p256 import P256_SHA256
 from feiqian.crypto.suite_names import suite_named
 from feiqian.crypto.suites import PrivateKey
+from feiqian.tasks import until_one_ends
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 from feiqian.wire.published import DIRECTORY_PATH, ROOT_PATH
 from feiqian.wire.request_envelope import MAX_REQUEST_BYTES, REQUESTS_PATH

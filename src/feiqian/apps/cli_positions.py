@@ -8,7 +8,6 @@ import msgspec
 
 from feiqian.adapters.bus_addresses import Endpoint
 from feiqian.adapters.http_client import HttpCourier
-from feiqian.adapters.signals import until_one_ends
 from feiqian.apps import road as roads
 from feiqian.apps import road_bus
 from feiqian.apps.cli_positions_bus import admit, broker
@@ -24,6 +23,7 @@ from feiqian.apps.road_options import (
 from feiqian.apps.tariff_files import TARIFFS, shelf_of
 from feiqian.crypto.suite_names import DEFAULT_SUITE, SUITE_NAMES, suite_named
 from feiqian.crypto.trust import TrustStore
+from feiqian.tasks import until_one_ends
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.management.server import ManagementServer
 from feiqian.vehicle.service_rows import LogLine

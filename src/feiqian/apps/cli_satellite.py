@@ -1,6 +1,5 @@
 """``feiqian satellite``: a constellation with its modules, for those who have none on their desk."""
 
-import asyncio
 import functools
 import random
 from collections.abc import Callable, Coroutine, Sequence
@@ -26,6 +25,7 @@ from feiqian.satellite.sky import (
     build_sky,
     terminal_addresses,
 )
+from feiqian.tasks import running
 from feiqian.timing.fixes import FixedPlace
 from feiqian.wire.rdss.module import MAX_PERIOD_S
 from feiqian.wire.short_messages import RDSS3_REGIONAL
@@ -184,13 +184,11 @@ async def _run(output: Output, sky: Simulator, seed: int, modules: Sequence[Modu
             port = int(module.feed.rpartition(":")[2])
             server = await TerminalServer.listen(sky, module.address, HOST, port)
             stack.push_async_callback(server.close)
-        running = asyncio.ensure_future(sky.run())
         station, *others = modules
         started = StartedConstellation(seed, station, BROADCAST_ADDRESS, others)
-        output.result(started, *_lines(started))
-        await end_wished()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        async with running(sky.run()):
+            output.result(started, *_lines(started))
+            await end_wished()
     space = sky.constellation
     output.progress(f"{space.taken} messages taken, {space.lost} copies lost")
 

@@ -20,7 +20,6 @@ from feiqian.adapters.http_server import (
 )
 from feiqian.adapters.logs import configure_logs
 from feiqian.adapters.operations import Operation
-from feiqian.adapters.signals import until_one_ends
 from feiqian.adapters.sqlite import SqliteStore
 from feiqian.apps.configuration import InstitutionConfig, load, read_key, read_root, read_secret
 from feiqian.crypto.suite_names import suite_named
@@ -31,6 +30,7 @@ from feiqian.institution.office import Office
 from feiqian.institution.schema import MIGRATIONS
 from feiqian.outcomes import Refusal
 from feiqian.ports import Library
+from feiqian.tasks import until_one_ends
 from feiqian.wire.cashing import CASH_PATH, MAX_CASH_BYTES
 from feiqian.wire.double_spending import EVIDENCE_PATH, LIST_PATH
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES

@@ -7,8 +7,9 @@ import click
 
 from feiqian.adapters.bus_addresses import Endpoint, parse_endpoint
 from feiqian.adapters.mosquitto import BrokerSetup
-from feiqian.adapters.signals import end_wished, until_one_ends
+from feiqian.adapters.signals import end_wished
 from feiqian.outcomes import Refusal
+from feiqian.tasks import until_one_ends
 
 road_option = click.option(
     "--road",

@@ -11,6 +11,7 @@ from typing import Self
 from feiqian.adapters.rdss.line import StreamLine
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.satellite.simulator import Simulator, TerminalLine
+from feiqian.tasks import end_tasks
 from feiqian.wire.rdss.sentences import MAX_SENTENCE_BYTES
 
 
@@ -47,9 +48,7 @@ class TerminalServer:
         """Stop listening, and end every host's connection."""
         if self._server is not None:
             self._server.close()
-        for task in self._hosts:
-            task.cancel()
-        await asyncio.gather(*self._hosts, return_exceptions=True)
+        await end_tasks(self._hosts)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -71,9 +70,7 @@ class TerminalServer:
         try:
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in directions:
-                each.cancel()
-            await asyncio.gather(*directions, return_exceptions=True)
+            await end_tasks(directions)
             await module.close()
 
 

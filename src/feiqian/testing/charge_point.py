@@ -24,6 +24,7 @@ from websockets.asyncio.client import connect
 
 from feiqian.adapters.ocpp.central_system import VERSION_16, VERSION_201
 from feiqian.adapters.ocpp.readings import REGISTER, written_moment
+from feiqian.tasks import end_tasks
 
 MAX_OUTBOX = 10_000
 Payload = Callable[[], Any]
@@ -83,9 +84,7 @@ class SimulatedChargePoint:
         connection, self._connection, self._talk = self._connection, None, None
         if connection is not None:
             await connection.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         self._tasks.clear()
 
     async def _listen(self) -> None:

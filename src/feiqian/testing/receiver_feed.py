@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from feiqian.adapters.clockwork import repeat
 from feiqian.satellite.receiver import Sky, speak
+from feiqian.tasks import running
 from feiqian.timing.fixes import FixedPlace
 
 HOST = "127.0.0.1"
@@ -36,12 +37,10 @@ class ReceiverFeed:
         """Speak while in this context."""
         server = await asyncio.start_server(self._welcome, HOST, 0)
         self.port = server.sockets[0].getsockname()[1]
-        speaking = asyncio.create_task(repeat(self.speak, PERIOD_S))
         try:
-            yield self
+            async with running(repeat(self.speak, PERIOD_S)):
+                yield self
         finally:
-            speaking.cancel()
-            await asyncio.gather(speaking, return_exceptions=True)
             await self._dismiss()
             server.close()
 

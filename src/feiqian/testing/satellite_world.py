@@ -42,6 +42,7 @@ from feiqian.satellite.sky import (
     terminal_addresses,
 )
 from feiqian.satellite.terminal import Receiver
+from feiqian.tasks import end_tasks
 from feiqian.testing import virtual_time
 from feiqian.testing.chips import PIN, PUK
 from feiqian.testing.network import CENTRAL_URL, RoutingCourier, SimulatedNetwork, key_of
@@ -244,9 +245,7 @@ async def satellite_world(
             world.holders[name] = await _holder(world, name, address, rule)
         yield world
     finally:
-        for task in reversed(world.tasks):
-            task.cancel()
-        await asyncio.gather(*world.tasks, return_exceptions=True)
+        await end_tasks(reversed(world.tasks))
 
 
 async def _staff(world: SatelliteWorld) -> None:

@@ -14,6 +14,7 @@ from feiqian.adapters.local_bus import LocalBus
 from feiqian.crypto.suites import PrivateKey
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link, MessageBus, Store
+from feiqian.tasks import end_tasks
 from feiqian.testing.links import linked_pair
 from feiqian.testing.loop_clock import LeadingClock
 from feiqian.testing.memory_store import MemoryStore
@@ -237,9 +238,7 @@ class ServiceParties:
 
     async def stop(self, name: str) -> None:
         """Stop a party at once, wherever it is."""
-        task = self._running.pop(name)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end_tasks([self._running.pop(name)])
         await self._buses.pop(name).close()
 
     async def close(self) -> None:

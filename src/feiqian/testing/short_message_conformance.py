@@ -15,6 +15,7 @@ import pytest
 from feiqian.carrier import Carrier
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import ShortMessages
+from feiqian.tasks import running
 from feiqian.testing import virtual_time
 from feiqian.testing.virtual_time import pass_time
 from feiqian.wire.short_messages import MustWait, ShortMessage
@@ -135,8 +136,7 @@ class ShortMessageConformance:
     async def check_parcel(self, pair: Pair) -> None:
         """A question of several messages, answered in as many."""
         near, far = Carrier(pair.near), Carrier(pair.far)
-        loops = [asyncio.ensure_future(each.run()) for each in (near, far)]
-        try:
+        async with running(near.run(), far.run()):
             length = PARCEL_MESSAGES * pair.near.channel.symbol_bytes
             question, answer = b"?" * length, b"!" * length
             parcel = near.send(question, pair.far_address, lifetime_ms=PATIENCE_S * 1000)
@@ -146,7 +146,3 @@ class ShortMessageConformance:
             assert (await near.receive()).content == answer
             near.settle(parcel)
             assert not near.is_open(parcel)
-        finally:
-            for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from feiqian.outcomes import UNDECIDED, Outcome, Refusal
 from feiqian.ports import Courier, Link, Store, Transaction
+from feiqian.tasks import end_tasks
 from feiqian.testing.power import PowerFailed
 from feiqian.testing.virtual_time import pass_time
 
@@ -49,9 +50,7 @@ class ServerLife:
                 return working.result()
             raise PowerFailed
         finally:
-            working.cancel()
-            dying.cancel()
-            await asyncio.gather(working, dying, return_exceptions=True)
+            await end_tasks((working, dying))
 
     async def answer(self, work: Awaitable[bytes]) -> bytes:
         """What the server answers, if it lives to do so. `Refusal` timed_out."""

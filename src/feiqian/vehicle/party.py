@@ -17,6 +17,7 @@ from feiqian.ports import Clock, Delivery, Link, MessageBus, Store, Transaction
 from feiqian.protocol.service.facts import Fact, Heard, TimePassed
 from feiqian.protocol.service.machine import ServiceMachine
 from feiqian.protocol.service.records import Service
+from feiqian.tasks import until_one_ends
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import post as posts
 from feiqian.vehicle import service_rows
@@ -178,18 +179,7 @@ class Party(Generic[R]):
     async def run(self) -> None:
         """Hear and go on, until the bus is closed."""
         await self.office.store.read(self.office.post.recall)
-        both = {
-            asyncio.ensure_future(self._go_on()),
-            asyncio.ensure_future(self._listen()),
-        }
-        try:
-            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            for one in done:
-                one.result()
-        finally:
-            for one in both:
-                one.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
+        await until_one_ends(self._go_on(), self._listen())
 
     async def _listen(self) -> None:
         while True:

@@ -32,6 +32,7 @@ from feiqian.adapters.equipment.lines import (
 )
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.protocol.equipment import Begin, Command, Listener
+from feiqian.tasks import end_tasks
 
 HELLO_TIMEOUT_S = 5.0
 MAX_CONNECTIONS = 8
@@ -79,9 +80,7 @@ class EquipmentLine:
         """Stop listening, and cut everybody off."""
         if self._server is not None:
             self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await end_tasks(self._connections)
 
     # What the site asks --------------------------------------------------------------------------
     def occupied(self) -> bool:

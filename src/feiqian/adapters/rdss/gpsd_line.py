@@ -8,6 +8,7 @@ import asyncio
 from typing import Self
 
 from feiqian.adapters.rdss.line import Line, StreamLine
+from feiqian.tasks import end_tasks
 
 _WATCH_SENTENCES = b'?WATCH={"enable":true,"nmea":true};\n'
 
@@ -48,7 +49,6 @@ class GpsdLine:
     async def close(self) -> None:
         """End both connections."""
         if self._unread is not None:
-            self._unread.cancel()
-            await asyncio.gather(self._unread, return_exceptions=True)
+            await end_tasks([self._unread])
         await self._feed.close()
         await self._outgoing.close()

@@ -12,6 +12,7 @@ from typing import Self
 
 from feiqian.adapters.rdss.line import Line
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.tasks import end_tasks
 from feiqian.wire.rdss.module import (
     WAITING,
     AskIdentity,
@@ -94,8 +95,7 @@ class RdssModule:
     async def close(self) -> None:
         """Stop listening and let go of the line."""
         if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+            await end_tasks([self._listening])
         await self._line.close()
 
     # Asking --------------------------------------------------------------------------------------

@@ -5,12 +5,10 @@ in place of minutes, and speak the sentences of real modules; the platform and t
 network's processes. The hiker's wallet has no network here but the satellites.
 """
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from feiqian.adapters.clock import SystemClock
 from feiqian.adapters.clockwork import repeat
@@ -45,6 +43,7 @@ from feiqian.satellite.sky import (
     terminal_addresses,
 )
 from feiqian.satellite.terminal import Receiver
+from feiqian.tasks import running
 from feiqian.testing.satellite_world import MOUNTAINS, LocalOscillator, SkyView
 from feiqian.wallet.channel import register_channel
 from feiqian.wallet.institution_time import InstitutionTime
@@ -104,7 +103,7 @@ async def mountains(stage: Stage, station_key: PrivateKey) -> AsyncIterator[Moun
     plan = SkyPlan(Bds3(), 1, period_s=1, conditions=QUICK, place=MOUNTAINS, tick_ms=TICK_MS)
     simulator = build_sky(plan, secrets.SystemRandom().random, SystemClock())
     courier = HttpCourier()
-    async with stage.home(HIKER) as (home, _), _running(simulator.run()):
+    async with stage.home(HIKER) as (home, _), running(simulator.run()):
         station = await RdssModule.sign_on(simulator.connect(STATION_ADDRESS), plan.dialect)
         module = await RdssModule.sign_on(simulator.connect(HIKERS_ADDRESS), plan.dialect)
         identity = _identity(stage, home, station_key)
@@ -113,10 +112,10 @@ async def mountains(stage: Stage, station_key: PrivateKey) -> AsyncIterator[Moun
         exchanging = repeat(ground.exchange, EXCHANGED_EVERY_S)
         try:
             async with (
-                _running(ground.carry()),
-                _running(ground.listen()),
-                _running(exchanging),
-                _running(carrier.run()),
+                running(ground.carry()),
+                running(ground.listen()),
+                running(exchanging),
+                running(carrier.run()),
             ):
                 yield await _hiker(stage, home, simulator, carrier)
         finally:
@@ -162,13 +161,3 @@ def _identity(stage: Stage, home: Home, key: PrivateKey) -> StationIdentity:
         central_url=next(each.url for each in servers if each.name == networks.CENTRAL),
         broadcast_address=BROADCAST_ADDRESS,
     )
-
-
-@asynccontextmanager
-async def _running(job: Awaitable[Any]) -> AsyncIterator[None]:
-    task = asyncio.ensure_future(job)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -13,6 +13,7 @@ from feiqian.adapters.clock import SystemClock, system_entropy
 from feiqian.apps.demo.buses import Join, open_buses
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.protocol.service.states import State
+from feiqian.tasks import running
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.trial_site import TrialSite
 from feiqian.vehicle.entity.entity import Entity
@@ -111,13 +112,10 @@ async def _parties(
     site = TrialSite(road.clock, LASTS_S, SPEED)
     entity = Entity(await road.office(CHARGER), SERVER, WalletPurse(payee), site)
     provider = Provider(await road.office(PROVIDER), SERVER, (charger,))
-    running = [asyncio.ensure_future(each.run()) for each in (server, provider, entity, car)]
     try:
-        yield car, server
+        async with running(*(each.run() for each in (server, provider, entity, car))):
+            yield car, server
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
         await site.close()
 
 

@@ -13,6 +13,7 @@ from feiqian.adapters.local_bus import LocalBus
 from feiqian.crypto.suites import PrivateKey
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Link, MessageBus
+from feiqian.tasks import end_tasks
 from feiqian.testing.city.receivers import Tunnel, VehicleReceiver
 from feiqian.testing.city.sites import CitySite
 from feiqian.testing.city.stations import Station
@@ -132,9 +133,7 @@ class Town:
     async def close(self) -> None:
         """Stop everybody; what a party died of is raised here."""
         ended = [task for task in self._running if task.done()]
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await end_tasks(self._running)
         for bus in self._buses:
             await bus.close()
         for task in ended:

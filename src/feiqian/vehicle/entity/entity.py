@@ -17,6 +17,7 @@ from feiqian.protocol.service.facts import (
 from feiqian.protocol.service.fees import read_order
 from feiqian.protocol.service.records import EntityService
 from feiqian.protocol.service.states import State
+from feiqian.tasks import end_tasks
 from feiqian.timing.moment import Moment
 from feiqian.vehicle import post as posts
 from feiqian.vehicle import service_rows
@@ -157,9 +158,7 @@ class Entity(Party[EntityService]):
         try:
             await super().run()
         finally:
-            for visit in self._visits:
-                visit.cancel()
-            await asyncio.gather(*self._visits, return_exceptions=True)
+            await end_tasks(self._visits)
 
     async def receive_visit(self, link: Link) -> None:
         """Answer a visitor: take what it carries, give what is for others, be paid if it pays."""
