@@ -11,10 +11,12 @@ A message in mixed form begins with A4 and is hexadecimal; one in code form is p
 Chinese form (0) it is text, which is never ours.
 """
 
-from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
+from feiqian.outcomes import LocalProtocolError
 from feiqian.wire.rdss.module import (
-    MAX_PERIOD_S,
     MAX_WAIT_S,
+    MIXED_MARK,
+    SHOWN_STRENGTH,
+    USABLE_STRENGTH,
     AskIdentity,
     AskSend,
     Feedback,
@@ -24,20 +26,18 @@ from feiqian.wire.rdss.module import (
     ModuleReport,
     Reason,
     Signal,
+    check_sendable,
     read_address,
-    read_hex,
+    read_content,
+    read_identity,
     read_reason,
+    write_address,
 )
 from feiqian.wire.rdss.sentences import Sentence
 from feiqian.wire.short_messages import RDSS2, ChannelClass
 
-_ADDRESS_DIGITS = 7
-_MIXED_MARK = "A4"
 _CODE, _MIXED = 1, 2
 _ORDINARY = "1"
-_USABLE_STRENGTH = 40
-"""dB-Hz from which a module can send."""
-_SHOWN_STRENGTH = 46
 _SUPPRESSED_OR_SET = frozenset({1, 2})
 """Suppressed by the service, or because the module is not set up."""
 
@@ -52,8 +52,8 @@ class Bds2:
         """The host's sentence."""
         if isinstance(request, AskIdentity):
             return Sentence("CCICA", ("0", "00"))
-        content = _MIXED_MARK + request.content.hex().upper()
-        return Sentence("CCTXA", (_padded(request.to), _ORDINARY, str(_MIXED), content))
+        content = MIXED_MARK + request.content.hex().upper()
+        return Sentence("CCTXA", (write_address(request.to), _ORDINARY, str(_MIXED), content))
 
     def read_request(self, sentence: Sentence) -> HostRequest | None:
         """What a host wants."""
@@ -63,26 +63,22 @@ class Bds2:
             return None
         to = read_address(sentence.field(0))
         content = _content(sentence, form_place=2, content_place=3)
-        if content is None or len(content) > self.channel.max_bytes:
-            raise Refusal(
-                Outcome.TOO_LARGE, f"expected up to {self.channel.max_bytes} bytes in code"
-            )
-        return AskSend(to, content)
+        return AskSend(to, check_sendable(self.channel, content))
 
     def report(self, report: ModuleReport) -> Sentence:
         """The module's sentence."""
         match report:
             case ModuleIdentity(address, broadcast, period_s, level, subordinates):
                 numbers = (str(period_s), str(level), "N", str(subordinates))
-                fields = (_padded(address), broadcast.zfill(8), "0000011", "6", *numbers)
+                fields = (write_address(address), broadcast.zfill(8), "0000011", "6", *numbers)
                 return Sentence("BDICI", fields)
             case ModuleMessage(sender, content):
-                text = _MIXED_MARK + content.hex().upper()
-                return Sentence("BDTXR", ("1", _padded(sender), str(_MIXED), "", text))
+                text = MIXED_MARK + content.hex().upper()
+                return Sentence("BDTXR", ("1", write_address(sender), str(_MIXED), "", text))
             case Feedback(reason, wait_s):
                 return Sentence("BDFKI", ("TXA", *_feedback_fields(reason), f"{wait_s:04d}"))
             case Signal(beams):
-                shown = str(_SHOWN_STRENGTH)
+                shown = str(SHOWN_STRENGTH)
                 return Sentence("BDSNR", tuple([shown] * beams + ["0"] * (10 - beams)))
             case _:
                 raise LocalProtocolError(f"expected a module's report, got {report!r}")
@@ -91,7 +87,7 @@ class Bds2:
         """What a module says."""
         match sentence.address:
             case "BDICI":
-                return _identity(sentence)
+                return read_identity(sentence, 4, 5, 7)
             case "BDTXR":
                 content = _content(sentence, form_place=2, content_place=4)
                 sender = read_address(sentence.field(1))
@@ -100,30 +96,15 @@ class Bds2:
                 return _feedback(sentence)
             case "BDSNR":
                 strengths = [sentence.number(place, 99) for place in range(len(sentence.fields))]
-                return Signal(sum(each >= _USABLE_STRENGTH for each in strengths))
+                return Signal(sum(each >= USABLE_STRENGTH for each in strengths))
             case _:
                 return None
 
 
-def _padded(address: str) -> str:
-    return address.zfill(_ADDRESS_DIGITS)
-
-
-def _identity(sentence: Sentence) -> ModuleIdentity:
-    return ModuleIdentity(
-        address=read_address(sentence.field(0)),
-        broadcast_address=read_address(sentence.field(1)),
-        period_s=sentence.number(4, MAX_PERIOD_S),
-        level=sentence.number(5, 9),
-        subordinates=sentence.number(7, 10_000_000),
-    )
-
-
 def _content(sentence: Sentence, form_place: int, content_place: int) -> bytes | None:
-    form, text = sentence.number(form_place, _MIXED), sentence.field(content_place)
-    if form == _MIXED and text.upper().startswith(_MIXED_MARK):
-        return read_hex(text[len(_MIXED_MARK) :])
-    return read_hex(text) if form == _CODE else None
+    form = sentence.number(form_place, _MIXED)
+    text = sentence.field(content_place)
+    return read_content(text, mixed=form == _MIXED) if form in (_CODE, _MIXED) else None
 
 
 def _feedback(sentence: Sentence) -> Feedback | None:

@@ -12,10 +12,11 @@ is never ours. Regional and global messages have the same sentences: what a mess
 card's, and given here as the channel's class.
 """
 
-from feiqian.outcomes import LocalProtocolError, Outcome, Refusal
+from feiqian.outcomes import LocalProtocolError
 from feiqian.wire.rdss.module import (
-    MAX_PERIOD_S,
     MAX_WAIT_S,
+    SHOWN_STRENGTH,
+    USABLE_STRENGTH,
     AskIdentity,
     AskSend,
     Feedback,
@@ -24,23 +25,21 @@ from feiqian.wire.rdss.module import (
     ModuleMessage,
     ModuleReport,
     Signal,
+    check_sendable,
     read_address,
-    read_hex,
+    read_content,
+    read_identity,
     read_reason,
+    write_address,
 )
 from feiqian.wire.rdss.sentences import Sentence
 from feiqian.wire.short_messages import RDSS3_REGIONAL, ChannelClass
 
-_ADDRESS_DIGITS = 7
-_MIXED_MARK = "A4"
 _CODE, _MIXED, _LAST_CODING = 2, 3, 5
 _UPLINK = "2"
 """The frequency on which a host asks to send."""
 _IDENTITY_FIELDS = 23
 _PERIOD_PLACE, _LEVEL_PLACE, _SUBORDINATES_PLACE = 13, 14, 19
-_USABLE_STRENGTH = 40
-"""dB-Hz from which a module can send."""
-_SHOWN_STRENGTH = 46
 _MAX_BEAMS = 24
 
 
@@ -54,7 +53,7 @@ class Bds3:
         """The host's sentence."""
         if isinstance(request, AskIdentity):
             return Sentence("CCICR", ("0", "00"))
-        to, content = _padded(request.to), request.content.hex().upper()
+        to, content = write_address(request.to), request.content.hex().upper()
         return Sentence("CCTCQ", (to, _UPLINK, "1", str(_CODE), content, "0"))
 
     def read_request(self, sentence: Sentence) -> HostRequest | None:
@@ -65,11 +64,7 @@ class Bds3:
             return None
         to = read_address(sentence.field(0))
         content = _content(sentence, coding_place=3, content_place=4)
-        if content is None or len(content) > self.channel.max_bytes:
-            raise Refusal(
-                Outcome.TOO_LARGE, f"expected up to {self.channel.max_bytes} bytes in code"
-            )
-        return AskSend(to, content)
+        return AskSend(to, check_sendable(self.channel, content))
 
     def report(self, report: ModuleReport) -> Sentence:
         """The module's sentence."""
@@ -77,7 +72,7 @@ class Bds3:
             case ModuleIdentity():
                 return Sentence("BDICP", _identity_fields(report))
             case ModuleMessage(sender, content):
-                numbers = (_padded(sender), "", _UPLINK, "", str(_CODE), "0")
+                numbers = (write_address(sender), "", _UPLINK, "", str(_CODE), "0")
                 return Sentence("BDTCI", (*numbers, content.hex().upper()))
             case Feedback(None):
                 return Sentence("BDFKI", ("000000", "TCQ", "Y", "0", "0"))
@@ -85,7 +80,7 @@ class Bds3:
                 code = str(int(reason or 0))
                 return Sentence("BDFKI", ("000000", "TCQ", "N", code, str(wait_s)))
             case Signal(beams):
-                heard = [f"{beam:02d},{_SHOWN_STRENGTH},0" for beam in range(1, beams + 1)]
+                heard = [f"{beam:02d},{SHOWN_STRENGTH},0" for beam in range(1, beams + 1)]
                 return Sentence("BDPWI", ("000000.00", "00", f"{beams:02d}", *heard))
             case _:
                 raise LocalProtocolError(f"expected a module's report, got {report!r}")
@@ -94,7 +89,7 @@ class Bds3:
         """What a module says."""
         match sentence.address:
             case "BDICP":
-                return _identity(sentence)
+                return read_identity(sentence, _PERIOD_PLACE, _LEVEL_PLACE, _SUBORDINATES_PLACE)
             case "BDTCI":
                 content = _content(sentence, coding_place=4, content_place=6)
                 sender = read_address(sentence.field(0))
@@ -107,23 +102,10 @@ class Bds3:
                 return None
 
 
-def _padded(address: str) -> str:
-    return address.zfill(_ADDRESS_DIGITS)
-
-
-def _identity(sentence: Sentence) -> ModuleIdentity:
-    return ModuleIdentity(
-        address=read_address(sentence.field(0)),
-        broadcast_address=read_address(sentence.field(1)),
-        period_s=sentence.number(_PERIOD_PLACE, MAX_PERIOD_S),
-        level=sentence.number(_LEVEL_PLACE, 9),
-        subordinates=sentence.number(_SUBORDINATES_PLACE, 10_000_000),
-    )
-
-
 def _identity_fields(identity: ModuleIdentity) -> tuple[str, ...]:
     fields = ["0"] * _IDENTITY_FIELDS
-    fields[0], fields[1] = _padded(identity.address), _padded(identity.broadcast_address)
+    fields[0] = write_address(identity.address)
+    fields[1] = write_address(identity.broadcast_address)
     fields[5], fields[7] = "N", "N"
     fields[_PERIOD_PLACE], fields[_LEVEL_PLACE] = str(identity.period_s), str(identity.level)
     fields[_SUBORDINATES_PLACE] = str(identity.subordinates)
@@ -131,10 +113,9 @@ def _identity_fields(identity: ModuleIdentity) -> tuple[str, ...]:
 
 
 def _content(sentence: Sentence, coding_place: int, content_place: int) -> bytes | None:
-    coding, text = sentence.number(coding_place, _LAST_CODING), sentence.field(content_place)
-    if coding == _MIXED and text.upper().startswith(_MIXED_MARK):
-        return read_hex(text[len(_MIXED_MARK) :])
-    return read_hex(text) if coding == _CODE else None
+    coding = sentence.number(coding_place, _LAST_CODING)
+    text = sentence.field(content_place)
+    return read_content(text, mixed=coding == _MIXED) if coding in (_CODE, _MIXED) else None
 
 
 def _feedback(sentence: Sentence) -> Feedback | None:
@@ -151,6 +132,6 @@ def _signal(sentence: Sentence) -> Signal:
     count, place = sentence.number(place, _MAX_BEAMS), place + 1
     usable = 0
     for _ in range(count):
-        usable += sentence.number(place + 1, 99) >= _USABLE_STRENGTH
+        usable += sentence.number(place + 1, 99) >= USABLE_STRENGTH
         place += 3 + (place + 3 < len(sentence.fields) and sentence.fields[place + 3] in ("", "0"))
     return Signal(usable)

@@ -15,6 +15,16 @@ from feiqian.wire.short_messages import ChannelClass
 MAX_ADDRESS_DIGITS = 11
 MAX_PERIOD_S = 86_400
 MAX_WAIT_S = 86_400
+MAX_LEVEL = 9
+MAX_SUBORDINATES = 10_000_000
+USABLE_STRENGTH = 40
+"""dB-Hz from which a module can send."""
+SHOWN_STRENGTH = 46
+"""What a simulated module says of a beam that it receives."""
+MIXED_MARK = "A4"
+"""What content in mixed form begins with."""
+
+_ADDRESS_DIGITS = 7
 
 
 class Reason(IntEnum):
@@ -123,6 +133,37 @@ def read_address(text: str) -> str:
     if not (text.isascii() and text.isdigit()) or len(text) > MAX_ADDRESS_DIGITS:
         raise Refusal(Outcome.MALFORMED, f"expected a number as address, got {text[:16]!r}")
     return str(int(text))
+
+
+def write_address(address: str) -> str:
+    """With leading zeros, as sentences have it."""
+    return address.zfill(_ADDRESS_DIGITS)
+
+
+def read_identity(sentence: Sentence, period: int, level: int, subordinates: int) -> ModuleIdentity:
+    """What a card says: both addresses first, the others at these places. `Refusal` malformed."""
+    return ModuleIdentity(
+        address=read_address(sentence.field(0)),
+        broadcast_address=read_address(sentence.field(1)),
+        period_s=sentence.number(period, MAX_PERIOD_S),
+        level=sentence.number(level, MAX_LEVEL),
+        subordinates=sentence.number(subordinates, MAX_SUBORDINATES),
+    )
+
+
+def read_content(text: str, *, mixed: bool) -> bytes | None:
+    """Content in code or in mixed form; None for mixed form without its mark. `Refusal` malformed."""
+    if not mixed:
+        return read_hex(text)
+    marked = text.upper().startswith(MIXED_MARK)
+    return read_hex(text[len(MIXED_MARK) :]) if marked else None
+
+
+def check_sendable(channel: ChannelClass, content: bytes | None) -> bytes:
+    """Content that a module of this class can send. `Refusal` too_large."""
+    if content is None or len(content) > channel.max_bytes:
+        raise Refusal(Outcome.TOO_LARGE, f"expected up to {channel.max_bytes} bytes in code")
+    return content
 
 
 def read_hex(text: str) -> bytes:
