@@ -10,7 +10,7 @@ from pathlib import Path
 
 from feiqian.adapters.operations import describe
 from feiqian.apps import central_server, institution_server
-from feiqian.institution.operations import Operator
+from feiqian.institution.operator import Operator
 from feiqian.testing.network import SimulatedNetwork
 
 DOCS = Path(__file__).parent.parent / "docs"

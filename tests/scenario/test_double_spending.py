@@ -11,7 +11,8 @@ from feiqian.central.list_documents import EvidenceQuery, ListRevocation
 from feiqian.central.listings import Listing
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.trust import TrustStore
-from feiqian.institution.operations import Freeze, Operator
+from feiqian.institution.documents import Freeze
+from feiqian.institution.operator import Operator
 from feiqian.money.double_spending import Changes, check_chain, pack_entry
 from feiqian.money.transfer import Acceptor
 from feiqian.outcomes import Outcome, Refusal

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from feiqian.central.list_book import RECENT_FOR_MS
-from feiqian.institution.operations import Nothing, Operator
+from feiqian.institution.documents import Nothing
+from feiqian.institution.operator import Operator
 from feiqian.money.limits import DEFAULT_TIER
 from feiqian.money.offline_policy import DAY_MS, ceiling_with_list
 from feiqian.outcomes import Outcome, Refusal

@@ -28,7 +28,7 @@ from feiqian.apps.cli_audit import evidence_in
 from feiqian.apps.configuration import InstitutionConfig, load, read_secret
 from feiqian.apps.output import EXIT_UNDECIDED
 from feiqian.crypto.p256 import P256_SHA256
-from feiqian.institution import operations
+from feiqian.institution import documents
 from feiqian.testing.audit import auditor
 from feiqian.testing.bare_wallets import BareWallet
 from feiqian.testing.chaos import InsistentCourier, Storm
@@ -72,10 +72,10 @@ class Aftermath:
     taken_up: int
     """Sessions that synchronising had to take up after a wallet was killed."""
 
-    def report(self, code: str) -> operations.InstitutionReport:
+    def report(self, code: str) -> documents.InstitutionReport:
         """What an institution's operator sees."""
         return asyncio.run(
-            operator(self.folder, code).get("/api/report", operations.InstitutionReport)
+            operator(self.folder, code).get("/api/report", documents.InstitutionReport)
         )
 
 
@@ -166,7 +166,7 @@ async def settle(folder: Path) -> None:
     """Every institution claims what it is owed, and then every one books what has been settled."""
     for code in CODES * 2:
         client = operator(folder, code)
-        await client.post("/api/settlement", operations.Nothing(), operations.Settled)
+        await client.post("/api/settlement", documents.Nothing(), documents.Settled)
 
 
 def operator(folder: Path, code: str) -> OperatorClient:
@@ -204,9 +204,9 @@ async def operate(storm: Storm, folder: Path, traffic: CustomerTraffic, rng: ran
         client, number = operator(folder, rng.choice(CODES)), number + 1
         amount_minor = rng.randint(1, 500_00)
         for key, signed_minor in (("out", -amount_minor), ("in", amount_minor)):
-            order = operations.OrderIssuance(f"{key} {number}", signed_minor)
-            await insist(storm, client, "/api/issuance", order, operations.OrderedIssuance)
-        await insist(storm, client, "/api/settlement", operations.Nothing(), operations.Settled)
+            order = documents.OrderIssuance(f"{key} {number}", signed_minor)
+            await insist(storm, client, "/api/issuance", order, documents.OrderedIssuance)
+        await insist(storm, client, "/api/settlement", documents.Nothing(), documents.Settled)
 
 
 async def insist(storm: Storm, client: OperatorClient, path, body, answer) -> None:

@@ -10,7 +10,7 @@ from feiqian.apps.central_client import new_key
 from feiqian.apps.configuration import InstitutionConfig, load, read_secret
 from feiqian.apps.institution_server import serve_institution
 from feiqian.apps.output import Output, command
-from feiqian.institution import operations
+from feiqian.institution import documents
 from feiqian.institution.tracing import Trace
 from feiqian.money.amounts import format_amount, parse_amount
 
@@ -47,12 +47,12 @@ async def serve(output: Output, config_path: Path) -> None:
 @command
 async def reports(output: Output, wallet: str, config_path: Path) -> None:
     """What wallets' chips reported by satellite, and what the risk check found."""
-    query = operations.ReportsQuery(wallet)
-    answer = await _client(config_path).post("/api/wallet-reports", query, operations.KeyReports)
+    query = documents.ReportsQuery(wallet)
+    answer = await _client(config_path).post("/api/wallet-reports", query, documents.KeyReports)
     output.result(answer, *map(_report_text, answer.reports))
 
 
-def _report_text(shown: operations.KeyReport) -> str:
+def _report_text(shown: documents.KeyReport) -> str:
     found = ", ".join(shown.findings) or "nothing found"
     synchronised = "synchronised" if shown.synchronised else "not synchronised"
     balance = format_amount(shown.balance_minor)
@@ -64,7 +64,7 @@ def _report_text(shown: operations.KeyReport) -> str:
 @command
 async def report(output: Output, config_path: Path) -> None:
     """The institution at a glance."""
-    answer = await _client(config_path).get("/api/report", operations.InstitutionReport)
+    answer = await _client(config_path).get("/api/report", documents.InstitutionReport)
     lines = [f"  {name:<24}{format_amount(minor):>16}" for name, minor in answer.balances.items()]
     output.result(
         answer,
@@ -85,8 +85,8 @@ async def issuance(
 ) -> None:
     """Order issuance of AMOUNT from the platform, against reserves."""
     amount_minor = -parse_amount(amount) if give_back else parse_amount(amount)
-    body = operations.OrderIssuance(key or new_key(), amount_minor)
-    answer = await _client(config_path).post("/api/issuance", body, operations.OrderedIssuance)
+    body = documents.OrderIssuance(key or new_key(), amount_minor)
+    answer = await _client(config_path).post("/api/issuance", body, documents.OrderedIssuance)
     output.result(
         answer,
         f"Order {answer.number}: {format_amount(answer.amount_minor)}; authorised now"
@@ -99,8 +99,8 @@ async def issuance(
 @command
 async def settle(output: Output, config_path: Path) -> None:
     """Claim at the platform what others owe, and book what has been settled."""
-    body = operations.Nothing()
-    answer = await _client(config_path).post("/api/settlement", body, operations.Settled)
+    body = documents.Nothing()
+    answer = await _client(config_path).post("/api/settlement", body, documents.Settled)
     lines = [
         f"{claim.debtor}: {claim.outcome}, {format_amount(claim.settled_total_minor)} settled of"
         f" {format_amount(claim.claimed_total_minor)}"
@@ -117,8 +117,8 @@ async def settle(output: Output, config_path: Path) -> None:
 @command
 async def pay_in(output: Output, account: str, amount: str, key: str, config_path: Path) -> None:
     """Bank money of AMOUNT into ACCOUNT."""
-    body = operations.PayIn(key or new_key(), account, parse_amount(amount))
-    answer = await _client(config_path).post("/api/pay-ins", body, operations.AccountBalance)
+    body = documents.PayIn(key or new_key(), account, parse_amount(amount))
+    answer = await _client(config_path).post("/api/pay-ins", body, documents.AccountBalance)
     output.result(answer, f"{answer.account} holds {format_amount(answer.balance_minor)}")
 
 
@@ -129,8 +129,8 @@ async def pay_in(output: Output, account: str, amount: str, key: str, config_pat
 @command
 async def freeze(output: Output, wallet: str, unfreeze: bool, config_path: Path) -> None:
     """Freeze WALLET: it neither withdraws nor is credited."""
-    body = operations.Freeze(wallet, not unfreeze)
-    answer = await _client(config_path).post("/api/freeze", body, operations.Freeze)
+    body = documents.Freeze(wallet, not unfreeze)
+    answer = await _client(config_path).post("/api/freeze", body, documents.Freeze)
     output.result(answer, f"{answer.wallet} is {'frozen' if answer.frozen else 'active'}")
 
 
@@ -140,7 +140,7 @@ async def freeze(output: Output, wallet: str, unfreeze: bool, config_path: Path)
 @command
 async def trace(output: Output, identifier: str, config_path: Path) -> None:
     """The history of the currency with this circulation IDENTIFIER or serial (hexadecimal)."""
-    body = msgspec.convert({"identifier": identifier}, operations.TraceQuery)
+    body = msgspec.convert({"identifier": identifier}, documents.TraceQuery)
     answer = await _client(config_path).post("/api/trace", body, Trace)
     output.result(
         answer,

@@ -24,9 +24,10 @@ from feiqian.adapters.sqlite import SqliteStore
 from feiqian.apps.configuration import InstitutionConfig, load, read_key, read_root, read_secret
 from feiqian.crypto.suite_names import suite_named
 from feiqian.crypto.trust import TrustStore
-from feiqian.institution import operations, tracing
+from feiqian.institution import documents, tracing
 from feiqian.institution.institution import Institution
 from feiqian.institution.office import Office
+from feiqian.institution.operator import Operator
 from feiqian.institution.schema import MIGRATIONS
 from feiqian.outcomes import Refusal
 from feiqian.ports import Library
@@ -142,12 +143,12 @@ def institution_app(institution: Institution, token: str) -> PartyApp:
             CborCollection(LIST_PATH, institution.double_spending.document, LIST_AGE_S),
             CborCollection(EVIDENCE_PATH, institution.evidence, EVIDENCE_AGE_S),
         ],
-        operations_of(operations.Operator(institution, _library_of(institution))),
+        operations_of(Operator(institution, _library_of(institution))),
         token,
     )
 
 
-def operations_of(operator: operations.Operator) -> list[Operation]:
+def operations_of(operator: Operator) -> list[Operation]:
     """What the operator can do over HTTP."""
 
     def post(path: str, summary: str, handle: object, body: type, answer: type) -> Operation:
@@ -155,45 +156,45 @@ def operations_of(operator: operations.Operator) -> list[Operation]:
 
     return [
         Operation(
-            "GET", "/api/report", "At a glance", operator.report, operations.InstitutionReport
+            "GET", "/api/report", "At a glance", operator.report, documents.InstitutionReport
         ),
         post(
             "issuance",
             "Order issuance from the platform",
             operator.order_issuance,
-            operations.OrderIssuance,
-            operations.OrderedIssuance,
+            documents.OrderIssuance,
+            documents.OrderedIssuance,
         ),
         post(
             "settlement",
             "Claim what others owe",
             operator.settle,
-            operations.Nothing,
-            operations.Settled,
+            documents.Nothing,
+            documents.Settled,
         ),
         post(
             "pay-ins",
             "Bank money into an account",
             operator.pay_in,
-            operations.PayIn,
-            operations.AccountBalance,
+            documents.PayIn,
+            documents.AccountBalance,
         ),
         post(
             "double-spending",
             "Report double spends and take the newest list, now",
             operator.follow_list,
-            operations.Nothing,
-            operations.ListStanding,
+            documents.Nothing,
+            documents.ListStanding,
         ),
-        post("freeze", "Freeze a wallet", operator.freeze, operations.Freeze, operations.Freeze),
+        post("freeze", "Freeze a wallet", operator.freeze, documents.Freeze, documents.Freeze),
         post(
             "wallet-reports",
             "Wallets' key information sets, and what was found",
             operator.reports,
-            operations.ReportsQuery,
-            operations.KeyReports,
+            documents.ReportsQuery,
+            documents.KeyReports,
         ),
-        post("trace", "Trace a currency", operator.trace, operations.TraceQuery, tracing.Trace),
+        post("trace", "Trace a currency", operator.trace, documents.TraceQuery, tracing.Trace),
     ]
 
 

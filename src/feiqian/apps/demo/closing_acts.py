@@ -11,7 +11,7 @@ from feiqian.apps.demo.opening_acts import OPENING_MINOR
 from feiqian.apps.demo.stage import EVERYBODY, FIRST, INSTITUTIONS, SECOND, Stage
 from feiqian.central.documents import CycleOrder, CycleReport, ModeChange, ModeChosen
 from feiqian.central.settlement import SettlementMode
-from feiqian.institution import operations
+from feiqian.institution import documents
 from feiqian.money.amounts import format_amount
 from feiqian.testing.audit import auditor
 
@@ -80,8 +80,8 @@ async def settle(stage: Stage) -> Facts:
     return {"settled": cycle.settled, "positions_minor": cycle.positions_minor}
 
 
-async def _claim(institution: OperatorClient) -> operations.Settled:
-    return await institution.post("/api/settlement", operations.Nothing(), operations.Settled)
+async def _claim(institution: OperatorClient) -> documents.Settled:
+    return await institution.post("/api/settlement", documents.Nothing(), documents.Settled)
 
 
 async def audit(stage: Stage) -> Facts:
@@ -112,7 +112,7 @@ async def _holders(stage: Stage, circulating_minor: int) -> Facts:
     chips_minor = sum(balance.spendable_minor for balance in balances)
     void_minor = sum(balance.held_minor for balance in balances) - chips_minor
     reports = [
-        await stage.operator(code).get("/api/report", operations.InstitutionReport)
+        await stage.operator(code).get("/api/report", documents.InstitutionReport)
         for code in INSTITUTIONS
     ]
     accounts_minor = sum(report.accounts_minor for report in reports)

@@ -11,7 +11,7 @@ from feiqian.apps.demo.acts import Facts
 from feiqian.apps.demo.stage import CODES, FIRST, SECOND, PromiseBroken, Stage
 from feiqian.apps.founding import CONFIG_FILE
 from feiqian.crypto.suite_names import suite_named
-from feiqian.institution import operations
+from feiqian.institution import documents
 from feiqian.money.amounts import format_amount
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.ports import Courier
@@ -74,7 +74,7 @@ async def _refusal(courier: Courier, url: str, request: bytes) -> Refusal:
 
 
 async def _aftermath(stage: Stage) -> Facts:
-    report = await stage.operator(ISSUER).get("/api/report", operations.InstitutionReport)
+    report = await stage.operator(ISSUER).get("/api/report", documents.InstitutionReport)
     stage.expect(report.double_spends == 1, "one double spend in the issuer's evidence")
     stage.tell(f"{ISSUER} keeps both signed transfers: they are the evidence, and name the key.")
     before_minor = await stage.held_minor(SECOND)

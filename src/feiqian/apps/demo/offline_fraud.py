@@ -19,7 +19,7 @@ from feiqian.apps.demo.session import Terms, pay
 from feiqian.apps.demo.stage import CODES, FIRST, INSTITUTIONS, ROGUE, SECOND, THIRD, Stage
 from feiqian.apps.founding import ROOT_FILE
 from feiqian.central.list_documents import EvidenceFound, EvidenceQuery
-from feiqian.institution import operations
+from feiqian.institution import documents
 from feiqian.money.amounts import format_amount
 from feiqian.outcomes import Outcome
 
@@ -78,7 +78,7 @@ async def _evidence(stage: Stage) -> Facts:
     proven = await _verify(path, stage.network / networks.CENTRAL)
     stage.expect(proven["wallet"] == number, "the evidence to name the rogue's wallet")
     frozen = (
-        await stage.operator(issuer).get("/api/report", operations.InstitutionReport)
+        await stage.operator(issuer).get("/api/report", documents.InstitutionReport)
     ).frozen_wallets
     stage.expect(frozen == OFFENDERS, f"{issuer} to have frozen both rogues' wallets")
     stage.tell(f"{issuer} reported it: {number} is on everybody's list, and frozen.")
@@ -89,7 +89,7 @@ async def _evidence(stage: Stage) -> Facts:
 async def _follow_list(stage: Stage, code: str) -> int:
     """Have an institution report and take the newest list; its number."""
     listed = await stage.operator(code).post(
-        "/api/double-spending", operations.Nothing(), operations.ListStanding
+        "/api/double-spending", documents.Nothing(), documents.ListStanding
     )
     stage.expect(listed.offenders == OFFENDERS, f"{code} to hold the list with both offenders")
     return listed.number
