@@ -178,12 +178,6 @@ def close_expired(tx: Transaction, now_ms: int) -> None:
     )
 
 
-def content_of(tx: Transaction, task: int) -> bytes:
-    """The message of a task."""
-    [[content]] = tx.query("SELECT content FROM air_tasks WHERE number = ?", (task,))
-    return bytes(content)
-
-
 def open_tasks(tx: Transaction) -> int:
     """How many tasks wait for a station."""
     [[count]] = tx.query("SELECT COUNT(*) FROM air_tasks WHERE is_open = 1")

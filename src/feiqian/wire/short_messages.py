@@ -14,8 +14,6 @@ from dataclasses import dataclass
 
 from feiqian.outcomes import Outcome, Refusal
 
-MAX_ADDRESS = 32
-"""Longest address of a terminal, in characters."""
 MAX_CONTENT_BYTES = 65_536
 """Longest content of one parcel."""
 MAX_SOURCE_SYMBOLS = 1_024

@@ -134,11 +134,6 @@ def read_from_controller(raw: bytes) -> FromController:
     return _read(raw, _FROM_CONTROLLER)
 
 
-def read_from_entity(raw: bytes) -> FromEntity:
-    """An entity's line. `Refusal`: too_large, malformed."""
-    return _read(raw, _FROM_ENTITY)
-
-
 def event_of(line: ReportedBegin | ReportedReading | ReportedEnd | ReportedRefusal) -> Event:
     """What a report means to the site."""
     match line:
@@ -154,7 +149,6 @@ def event_of(line: ReportedBegin | ReportedReading | ReportedEnd | ReportedRefus
 
 
 _FROM_CONTROLLER: msgspec.json.Decoder[FromController] = msgspec.json.Decoder(FromController)
-_FROM_ENTITY: msgspec.json.Decoder[FromEntity] = msgspec.json.Decoder(FromEntity)
 
 
 def _read(raw: bytes, decoder: msgspec.json.Decoder[S]) -> S:
