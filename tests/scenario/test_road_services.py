@@ -9,11 +9,12 @@ from feiqian.adapters.ocpp.central_system import CentralSystem, ChargePointSetup
 from feiqian.protocol.equipment import Equipment
 from feiqian.protocol.service.states import State
 from feiqian.testing import virtual_time
-from feiqian.testing.charge_point import VERSIONS, SimulatedChargePoint, VirtualPipe
+from feiqian.testing.charge_point import VERSIONS, SimulatedChargePoint
 from feiqian.testing.equipment import Bay, Pump
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.service_parties import MANAGEMENT, PROVIDER, VEHICLE
 from feiqian.testing.service_world import ServiceWorld
+from feiqian.testing.virtual_pipe import VirtualPipe
 from feiqian.testing.virtual_time import pass_time
 from feiqian.vehicle.services.schema import MIGRATIONS
 from feiqian.vehicle.services.site import EquippedSite
