@@ -83,6 +83,17 @@ def _wish(order: OrderName, asked: dict[str, Any]) -> OrderWish:
     return OrderWish(asked["key"] or new_key(), scope, addressee, order, lifetime_ms=lifetime_ms)
 
 
+async def _decide(
+    output: Output,
+    path: str,
+    decision: ProposalDecision,
+    config_path: Path,
+    token_path: Path | None,
+) -> None:
+    answer = await do(config_path, path, decision, ProposalStanding, token_path)
+    output.result(answer, proposal_text(answer))
+
+
 async def _give(output: Output, wish: OrderWish, asked: dict[str, Any]) -> None:
     path = control_operations.CONTROL
     answer = await do(asked["config_path"], path, wish, ProposalStanding, asked["token_path"])
@@ -210,9 +221,7 @@ async def approve(
 ) -> None:
     """Approve a PROPOSAL of another operator."""
     decision = ProposalDecision(key or new_key(), proposal)
-    path = control_operations.APPROVALS
-    answer = await do(config_path, path, decision, ProposalStanding, token_path)
-    output.result(answer, proposal_text(answer))
+    await _decide(output, control_operations.APPROVALS, decision, config_path, token_path)
 
 
 @control_group.command()
@@ -226,9 +235,7 @@ async def reject(
 ) -> None:
     """Put a PROPOSAL away."""
     decision = ProposalDecision(key or new_key(), proposal)
-    path = control_operations.REJECTIONS
-    answer = await do(config_path, path, decision, ProposalStanding, token_path)
-    output.result(answer, proposal_text(answer))
+    await _decide(output, control_operations.REJECTIONS, decision, config_path, token_path)
 
 
 @control_group.command()
