@@ -135,7 +135,7 @@ async def serve(  # noqa: PLR0913, PLR0917 - one for each option
     devices.check()
     async with AsyncExitStack() as closing:
         config, office = await closing.enter_async_context(
-            roads.opened(road / name, output.progress)
+            roads.opened(road / name, output.progress, patient=True)
         )
         wallet = await closing.enter_async_context(
             opened_wallet(Path(config.wallet), None, TimeSources())

@@ -109,7 +109,7 @@ async def _serve(output: Output, road: Path, with_broker: bool) -> None:
     folder, bus = road / roads.MANAGEMENT, roads.management_of(road).bus
     async with (
         road_bus.kept_up(folder, bus, with_broker=with_broker) as watch,
-        roads.opened(folder, output.progress) as (config, office),
+        roads.opened(folder, output.progress, patient=True) as (config, office),
     ):
         trust = read_root(folder / ROOT_FILE, office.post.suite)
         await _learn_directory(trust, config.network_url)

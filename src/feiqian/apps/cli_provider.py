@@ -54,7 +54,7 @@ async def init(output: Output, road: Path, name: str) -> None:
 @command
 async def serve(output: Output, road: Path, name: str) -> None:
     """Serve until SIGTERM or SIGINT."""
-    async with roads.opened(road / name, output.progress) as (config, office):
+    async with roads.opened(road / name, output.progress, patient=True) as (config, office):
         own = [_own(each) for each in config.entities]
         public_key = office.post.key.public.hex()
         output.result(Made(name, public_key), f"{name} offers {len(own)} entities")

@@ -145,7 +145,7 @@ async def drive(
     """Report where it is until every service has ended. Needs no PIN."""
     source = await source_of(place, accuracy_m, positions)
     try:
-        async with opened_client(output, home, None, direct) as client:
+        async with opened_client(output, home, None, direct, patient=True) as client:
             services = await report_from(source, client, seconds)
             delivered = await client.delivered()
     finally:

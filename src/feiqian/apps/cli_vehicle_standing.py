@@ -65,7 +65,7 @@ async def allow(  # noqa: PLR0913, PLR0917 - one for each option
         now.midpoint_ms + hours * HOUR_MS,
         uses,
     )
-    async with opened_client(output, home, read_pin(output, pin)) as client:
+    async with opened_client(output, home, read_pin(output, pin), patient=True) as client:
         number = await client.allow(grant)
     output.result(
         Allowed(number, False),
@@ -79,6 +79,6 @@ async def allow(  # noqa: PLR0913, PLR0917 - one for each option
 @command
 async def revoke(output: Output, home: Path, number: int) -> None:
     """End an authorisation; the chip pays nothing under it any more. Needs no PIN."""
-    async with opened_client(output, home, None) as client:
+    async with opened_client(output, home, None, patient=True) as client:
         await client.revoke(number)
     output.result(Allowed(number, True), f"Authorisation {number} is revoked")

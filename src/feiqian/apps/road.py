@@ -7,6 +7,7 @@ Registering writes to the management server's store, whether it serves or not.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,12 +15,14 @@ import msgspec
 from feiqian.adapters.bus_addresses import Endpoint
 from feiqian.adapters.clock import SystemClock
 from feiqian.adapters.mosquitto import BrokerSetup
+from feiqian.adapters.patient_bus import PatientBus
 from feiqian.adapters.sqlite import SqliteStore
 from feiqian.apps import road_bus
 from feiqian.apps.configuration import load, read_key, write_secret, write_toml
 from feiqian.crypto.suite_names import suite_named
 from feiqian.crypto.suites import PrivateKey, Suite
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.ports import MessageBus
 from feiqian.vehicle.management import members
 from feiqian.vehicle.management.members import Registered
 from feiqian.vehicle.party import Office
@@ -164,15 +167,19 @@ def store_of(folder: Path) -> SqliteStore:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, note: Callable[[str], None]
+    folder: Path, note: Callable[[str], None], *, patient: bool = False
 ) -> AsyncIterator[tuple[PartyConfig, Office]]:
-    """A party's office, its bus joined; everything is closed afterwards."""
+    """A party's office, its bus joined; everything is closed afterwards.
+
+    Who is `patient` goes on without a bus that is not there, until it is.
+    """
     config = load(folder / PARTY_FILE, PartyConfig)
     suite = suite_named(config.suite)
     async with AsyncExitStack() as closing:
         store = store_of(folder)
         closing.push_async_callback(store.close)
-        bus = await road_bus.join(folder, config.bus, config.name)
+        join = partial(road_bus.join, folder, config.bus, config.name)
+        bus: MessageBus = await (PatientBus.open(join, note) if patient else join())
         closing.push_async_callback(bus.close)
         managements = {config.management: bytes.fromhex(config.management_key)}
         post = Post(config.name, party_key(folder, suite), suite, managements)

@@ -40,11 +40,16 @@ provider_option = click.option("--provider", default="provider-1", show_default=
 
 @asynccontextmanager
 async def opened_client(
-    output: Output, home: Path, pin: bytes | None, direct: str = ""
+    output: Output, home: Path, pin: bytes | None, direct: str = "", *, patient: bool = False
 ) -> AsyncIterator[VehicleClient]:
-    """The client of a vehicle, running; its chip is unlocked only while a PIN was given."""
+    """The client of a vehicle, running; its chip is unlocked only while a PIN was given.
+
+    Who is `patient` needs no bus now.
+    """
     async with AsyncExitStack() as closing:
-        config, office = await closing.enter_async_context(roads.opened(home, output.progress))
+        config, office = await closing.enter_async_context(
+            roads.opened(home, output.progress, patient=patient)
+        )
         wallet = await closing.enter_async_context(
             opened_wallet(Path(config.wallet), pin, TimeSources())
         )

@@ -25,6 +25,8 @@ from feiqian.wire.visit import CarriedMessage, Visit, Visited
 SESSION_BYTES = 16
 VISIT_PATIENCE_S = 15
 """How long an entity has to answer a visit."""
+BESIDE_PATIENCE_S = 3
+"""How long over the bus when it stands beside us, so that a direct link serves as well."""
 PAYMENT_PATIENCE_S = 180
 """How long a payment may take, however slow the link."""
 
@@ -94,7 +96,8 @@ class Visits:
     ) -> None:
         """Begin a link. `Refusal` as the entity says; what it gives us is passed on."""
         carried = (CarriedMessage(KIND_OF[Matched], record.matched),) if record.matched else ()
-        async with asyncio.timeout(VISIT_PATIENCE_S):
+        waits_s = VISIT_PATIENCE_S if offline or self._approach is None else BESIDE_PATIENCE_S
+        async with asyncio.timeout(waits_s):
             await link.send(encode_message(Visit(carried, order, offline)))
             visited = decode_message(await link.receive(), Visited)
         for each in visited.carried:
