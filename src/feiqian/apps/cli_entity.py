@@ -1,6 +1,5 @@
 """``feiqian entity``: a place that serves what is matched to it, and is paid by fee order."""
 
-import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -17,9 +16,11 @@ from feiqian.apps.output import Output, command
 from feiqian.apps.places import parse_place
 from feiqian.apps.road_options import road_option, run_until_ended
 from feiqian.apps.tariff_files import TARIFFS, keep, shelf_of, tariff_at
-from feiqian.apps.wallet_options import TimeSources, opened_wallet, wallet_option
+from feiqian.apps.wallet_care import kept_wallet
+from feiqian.apps.wallet_options import opened_wallet, pin_option, wallet_option
 from feiqian.crypto.suite_names import suite_named
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.tasks import running
 from feiqian.testing.trial_site import TrialSite
 from feiqian.vehicle.entity.entity import Entity
 from feiqian.vehicle.entity.site import Site
@@ -112,6 +113,7 @@ async def init(  # noqa: PLR0913, PLR0917 - one for each option
 @click.option(
     "--tariff", "tariff_file", type=click.Path(path_type=Path), help="One more that it knows."
 )
+@pin_option
 @command
 async def serve(  # noqa: PLR0913, PLR0917 - one for each option
     output: Output,
@@ -126,10 +128,12 @@ async def serve(  # noqa: PLR0913, PLR0917 - one for each option
     equipment: str,
     is_bay: bool,
     tariff_file: Path | None,
+    pin: str | None,
 ) -> None:
     """Serve until SIGTERM or SIGINT: with a charge point, a bay, a pump, or a trial place.
 
-    At a trial place a service ends by itself after SECONDS.
+    At a trial place a service ends by itself after SECONDS. With its wallet's PIN it also begins the
+    chip's offline limits anew whenever it can.
     """
     devices = Devices(ocpp, ocpp_version, equipment, is_bay)
     devices.check()
@@ -137,8 +141,9 @@ async def serve(  # noqa: PLR0913, PLR0917 - one for each option
         config, office = await closing.enter_async_context(
             roads.opened(road / name, output.progress, patient=True)
         )
+        secret = None if pin is None else pin.encode()
         wallet = await closing.enter_async_context(
-            opened_wallet(Path(config.wallet), None, TimeSources())
+            kept_wallet(Path(config.wallet), secret, output.progress)
         )
         site: Site
         if devices.is_trial:
@@ -152,8 +157,8 @@ async def serve(  # noqa: PLR0913, PLR0917 - one for each option
             )
         serving = Entity(office, config.management, WalletPurse(wallet), site)
         if direct:
-            listening = asyncio.ensure_future(_receive_visitors(serving, parse_link(direct)))
-            closing.callback(listening.cancel)
+            visitors = _receive_visitors(serving, parse_link(direct))
+            await closing.enter_async_context(running(visitors))
         output.result(Stands(name, "", wallet.number), f"{name} serves")
         await run_until_ended(serving.run())
 

@@ -126,7 +126,7 @@ async def receive(
     address, asked_minor = parse_link(link_text), read_amount(amount)
     sources = TimeSources(online=intake != Intake.OFFLINE)
     async with opened_wallet(folder, None if pin is None else pin.encode(), sources) as opened:
-        opened.check_intake(Intake(intake or Intake.MANAGER))
+        await opened.check_intake(Intake(intake or Intake.MANAGER))
         link = await open_to_receive(
             address, _show(output), lambda where: output.progress(f"Waiting for a payer at {where}")
         )

@@ -1,6 +1,5 @@
 """What the commands of a vehicle share: its options, and its client, running."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,8 +11,10 @@ from feiqian.adapters.link_addresses import parse_link
 from feiqian.adapters.links import open_to_pay
 from feiqian.apps import road as roads
 from feiqian.apps.output import Output
+from feiqian.apps.wallet_care import kept_wallet
 from feiqian.apps.wallet_options import TimeSources, opened_wallet
 from feiqian.ports import Link
+from feiqian.tasks import running
 from feiqian.vehicle.in_vehicle.client import Trusted, VehicleClient
 from feiqian.wallet.purse import WalletPurse
 from feiqian.wire.usage import ServiceClass
@@ -44,14 +45,17 @@ async def opened_client(
 ) -> AsyncIterator[VehicleClient]:
     """The client of a vehicle, running; its chip is unlocked only while a PIN was given.
 
-    Who is `patient` needs no bus now.
+    Who is `patient` needs no bus now, and stays: its wallet is kept ready for being offline.
     """
     async with AsyncExitStack() as closing:
         config, office = await closing.enter_async_context(
             roads.opened(home, output.progress, patient=patient)
         )
+        folder = Path(config.wallet)
         wallet = await closing.enter_async_context(
-            opened_wallet(Path(config.wallet), pin, TimeSources())
+            kept_wallet(folder, pin, output.progress)
+            if patient
+            else opened_wallet(folder, pin, TimeSources())
         )
         trusted = Trusted(
             {name: bytes.fromhex(key) for name, key in config.providers.items()},
@@ -65,12 +69,8 @@ async def opened_client(
         client = VehicleClient(
             office, trusted, WalletPurse(wallet), system_entropy, approach if direct else None
         )
-        running = asyncio.ensure_future(client.run())
-        try:
+        async with running(client.run()):
             yield client
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
 
 
 def _unseen(_: bytes) -> None:

@@ -235,6 +235,10 @@ class Patience:
         wait_ms = min(max(self.FIRST_MS, 2 * self._waits.get(name, (0, 0))[1]), self.LAST_MS)
         self._waits[name] = now_ms + wait_ms, wait_ms
 
+    def pause(self, name: bytes, now_ms: int, wait_ms: int) -> None:
+        """Wait so long: it succeeded, and is to be done again."""
+        self._waits[name] = now_ms + wait_ms, 0
+
     def done(self, name: bytes) -> None:
         """No more waiting."""
         self._waits.pop(name, None)

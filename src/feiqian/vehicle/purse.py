@@ -56,6 +56,13 @@ class Purse(Protocol):
         """Be paid exactly what the order says. `offline`: into the chip, touching no network."""
         ...
 
+    async def check_offline(self) -> None:
+        """Whether the chip may be paid with no network at all.
+
+        Raises `Refusal`: stale_list without a recent list, time_unknown, overdue.
+        """
+        ...
+
     async def settlement(self, order_id: bytes) -> Settlement | None:
         """What is known of an order's payment; None when nothing was ever begun."""
         ...

@@ -101,16 +101,18 @@ class Payments:
         Raises `Refusal` when the chip is to take it in: time_unknown, overdue, and stale_list when
         nothing could be verified.
         """
-        self.check_intake(intake)
+        await self.check_intake(intake)
         if intake is not Intake.MANAGER:
             await self._settle_before_receiving()
         setup = replace(await self._payee_setup(amount_minor, intake), fee_order=fee_order)
         return await self._run(PayeeMachine(setup), link, offline=intake is Intake.OFFLINE)
 
-    def check_intake(self, intake: Intake) -> None:
-        """Whether anything may be received so now. `Refusal` time_unknown, overdue."""
+    async def check_intake(self, intake: Intake) -> None:
+        """Whether anything may be received so now. `Refusal` time_unknown, overdue, stale_list."""
         if intake is not Intake.MANAGER:
             self._check_offline(self.holder.around.clock.now())
+        if intake is Intake.OFFLINE:
+            await self._ceiling(intake)
 
     async def present_again(self, link: Link, nonce: bytes) -> Finish:
         """Hand a pending payment to its payee over a later link, with identical bytes."""

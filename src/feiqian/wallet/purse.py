@@ -11,6 +11,7 @@ from feiqian.protocol.payment.states import Role
 from feiqian.protocol.service.facts import Settlement
 from feiqian.timing.moment import Moment
 from feiqian.wallet.fees import FeeRecord
+from feiqian.wallet.payments import Intake
 from feiqian.wallet.session_rows import Verification
 from feiqian.wallet.wallet import Wallet
 from feiqian.wire.authorisation import ENTITY_STATEMENT, Grant
@@ -62,6 +63,10 @@ class WalletPurse:
             link, order.order_id, order.amount_minor, offline=offline
         )
         return await self._settlement(order.order_id, Side.PAYEE, finish)
+
+    async def check_offline(self) -> None:
+        """Whether the chip may be paid with no network."""
+        await self.wallet.check_intake(Intake.OFFLINE)
 
     async def _settlement(self, order_id: bytes, side: Side, finish: Finish) -> Settlement:
         """What the session ended as; what the wallet kept of it counts more than its outcome."""

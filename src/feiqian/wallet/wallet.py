@@ -172,9 +172,14 @@ class Wallet:
         async with self._busy:
             await self._fees.settle()
 
-    def check_intake(self, intake: Intake) -> None:
+    async def check_intake(self, intake: Intake) -> None:
         """Whether it makes sense to wait for a payer; see `Payments.check_intake`."""
-        self._payments.check_intake(intake)
+        await self._payments.check_intake(intake)
+
+    async def update_list(self) -> None:
+        """Follow the institution's double-spending list, which needs no PIN. `Refusal` by name."""
+        around = self.holder.around
+        await self.shelf.update(around.library, around.trust.url(self.holder.institution))
 
     async def present_again(self, link: Link, nonce: bytes) -> Finish:
         """Hand a pending payment over once more; see `Payments.present_again`."""

@@ -197,9 +197,12 @@ class Entity(Party[EntityService]):
             if record is None:
                 raise Refusal(Outcome.NOT_AUTHORISED, "no such service was matched here")
             machine = EntityMachine(record, self.name, self._management, suite)
-            return machine.check_payable(raw)
+            order = machine.check_payable(raw)
+            if visit.offline:
+                await self._purse.check_offline()
         except Refusal as refusal:
             return refusal
+        return order
 
     async def _answer(self, order: FeeOrder | Refusal | None) -> Visited:
         parcels = await self.office.store.read(lambda tx: posts.waiting(tx, MAX_CARRIED))

@@ -37,13 +37,15 @@ from feiqian.wire.service import Said
 from feiqian.wire.usage import ServiceClass
 
 ID_BYTES = 16
+CARRY_EVERY_MS = 5_000
+"""How often an entity beside us is asked what it has to say, so that the fee is not paid late."""
 
 _DRIVING = frozenset({State.AUTHORISED, State.SERVED, State.CANCELLING})
 """While where the vehicle stands matters."""
 _ATTENDED = frozenset({State.SERVED, State.CANCELLING})
 """While an entity without a network may have something for the management server."""
 _PATIENT = _ATTENDED | {State.OWING}
-"""What a slow look is enough for."""
+"""What a slow look is enough for, if nothing can be carried."""
 _BUSY = frozenset({State.AUTHORISING, State.PAYING, State.SETTLING, State.OWING}) | _ATTENDED
 
 
@@ -193,7 +195,8 @@ class VehicleClient(Party[VehicleService]):
         for record in records:
             if self._patience.may(_effort(record), self._now_ms()):
                 await self._attend_to(record)
-        return any(record.state not in _PATIENT for record in records)
+        patient = frozenset({State.OWING}) if self._visits.can_carry else _PATIENT
+        return any(record.state not in patient for record in records)
 
     async def _attend_to(self, record: VehicleService) -> None:
         before = record.state
@@ -210,7 +213,8 @@ class VehicleClient(Party[VehicleService]):
                 after = await self.tell(record.request_id, FundsArrived(spendable_minor))
             case _:
                 after = None
-                await self._visits.carry(record)
+                if await self._visits.carry(record):
+                    self._patience.pause(_effort(record), self._now_ms(), CARRY_EVERY_MS)
         owed = State.OWING in (before, before if after is None else after.state)
         if after is not None and after.state is not before and not owed:
             self._patience.done(_effort(record))

@@ -51,6 +51,11 @@ class Visits:
         self._entropy = entropy
         self._approach = approach
 
+    @property
+    def can_carry(self) -> bool:
+        """Whether there is a way to an entity beside us."""
+        return self._approach is not None
+
     async def pay(self, record: VehicleService) -> Settlement | None:
         """One attempt over each way to the entity; None when nobody could be reached."""
         session = self._entropy(SESSION_BYTES)
@@ -78,10 +83,10 @@ class Visits:
         finally:
             await link.close()
 
-    async def carry(self, record: VehicleService) -> None:
-        """Bring an entity beside us its match, and take along what it has to say."""
+    async def carry(self, record: VehicleService) -> bool:
+        """Bring an entity beside us its match, and take along what it has to say, if it is there."""
         if self._approach is None:
-            return
+            return False
         try:
             link = await self._approach(record.entity)
             try:
@@ -90,6 +95,8 @@ class Visits:
                 await link.close()
         except (Refusal, TimeoutError) as error:
             self._office.note(f"{record.entity} beside us: {error}")
+            return False
+        return True
 
     async def _visit(
         self, link: Link, record: VehicleService, order: bytes | None, *, offline: bool
