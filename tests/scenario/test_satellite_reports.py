@@ -16,7 +16,7 @@ from feiqian.crypto.p256 import P256_SHA256
 from feiqian.institution import asking, wallets
 from feiqian.outcomes import Outcome, Refusal
 from feiqian.testing.network import key_of
-from feiqian.wire.channels import PassOnChannelBody, RegisterChannelBody
+from feiqian.wire.channels import ChannelResult, PassOnChannelBody, RegisterChannelBody
 from feiqian.wire.request_envelope import MAX_AGE_MS, WALLET_REQUEST, Action, Request
 from feiqian.wire.risk import PLATFORM_REQUEST, Finding, ReportedBody
 from feiqian.wire.satellite import (
@@ -24,6 +24,7 @@ from feiqian.wire.satellite import (
     Header,
     MessageKind,
     broadcast_message,
+    read_header,
     seal_message,
 )
 from feiqian.wire.stations import MAX_HEARD, Heard
@@ -366,5 +367,48 @@ def test_platform_with_another_sealing_key_still_serves_its_stations():
         new = await bench.register(old, "new channel")
         [task] = await bench.exchange(new.report())
         assert len(new.orders_in(task)) == 1
+
+    run(scenario)
+
+
+NO_POINT = b"\x02" + b"\xff" * 32
+
+
+@pytest.mark.feature("W-06", "R-05")
+def test_channel_key_that_cannot_be_sealed_with_is_refused():
+    """It would be found out only when something has to be said; so nothing is kept of it."""
+
+    async def scenario(bench):
+        terminal = await bench.terminal()
+        holder, store = terminal.wallet.holder, bench.network.platform.office.store
+        before = await store.read(lambda tx: tx.query("SELECT * FROM channels"))
+        body = RegisterChannelBody(VERSION, NO_POINT, "")
+        with pytest.raises(Refusal) as caught:
+            await holder.look_up(Action.CHANNEL, body, ChannelResult)
+        assert caught.value.outcome is Outcome.MALFORMED
+        assert await store.read(lambda tx: tx.query("SELECT * FROM channels")) == before
+
+    run(scenario)
+
+
+@pytest.mark.feature("W-06")
+def test_channel_with_a_damaged_key_holds_up_nobody_else():
+    """Its orders cannot be sealed; those of the others go on the air."""
+
+    async def scenario(bench):
+        spoilt, sound = await bench.terminal("A", "spoilt"), await bench.terminal("A", "sound")
+        store = bench.network.platform.office.store
+        await store.write(
+            lambda tx: tx.execute(
+                "UPDATE channels SET public_key = ? WHERE number = ?", (NO_POINT, spoilt.channel)
+            )
+        )
+        await bench.exchange(sound.report())
+        for terminal in (spoilt, sound):
+            await bench.order(OrderName.FREEZE, terminal.number)
+        tasks = await bench.exchange()
+        orders = [task for task in tasks if read_header(task.content).kind is MessageKind.ORDERS]
+        assert [read_header(task.content).channel for task in orders] == [sound.channel]
+        assert len(sound.orders_in(orders[0])) == 1
 
     run(scenario)

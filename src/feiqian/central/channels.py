@@ -13,7 +13,7 @@ from feiqian.central.authority import Authority
 from feiqian.crypto import cbor
 from feiqian.crypto.cbor import VERSION
 from feiqian.crypto.certificates import SignedCertificate
-from feiqian.crypto.sealing import derive
+from feiqian.crypto.sealing import check_public
 from feiqian.crypto.suites import PrivateKey
 from feiqian.crypto.trust import TrustStore
 from feiqian.outcomes import Outcome, Refusal
@@ -92,6 +92,7 @@ def read_registration(
     if request.action is not Action.CHANNEL:
         raise Refusal(Outcome.MALFORMED, "expected a request for a channel")
     wish = cbor.decode(request.body, RegisterChannelBody, limit=MAX_BODY_BYTES)
+    check_public(wish.public_key)
     return Registration(chip, wish.public_key, wish.address)
 
 
@@ -139,11 +140,6 @@ def _open(tx: Transaction, registration: Registration, sealing_key: bytes, now_m
         ),
     )
     return int(number)
-
-
-def check_key(registration: Registration, sealing_key: PrivateKey) -> None:
-    """Raise `Refusal` malformed unless the wallet's key is one that can be sealed with."""
-    derive(sealing_key, registration.public_key, 1)
 
 
 def _sealing_key(tx: Transaction) -> tuple[bytes, bytes]:

@@ -9,6 +9,8 @@ order, and changes of the double-spending list travel as the platform has signed
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
+import structlog
+
 from feiqian.central import air, channels, control, deliveries, uplinks
 from feiqian.central.air import EVERY_STATION, Message
 from feiqian.central.channels import Channel
@@ -48,6 +50,8 @@ MAX_DELTAS = 64
 """Most changes of the list that are broadcast together."""
 KEPT_KEYS = 4_096
 
+log = structlog.get_logger("downlinks")
+
 
 @dataclass(frozen=True, slots=True)
 class DownwardAnswer:
@@ -80,10 +84,18 @@ class Downlinks:
         return self._keys[channel.number]
 
     def can_reach(self, channel: Channel) -> bool:
-        """Whether something can be sealed for a channel: it is open, with numbers and our key."""
+        """Whether something can be sealed for a channel: it is open, with numbers and sound keys."""
         has_numbers = channel.sent_number < MAX_MESSAGE_NUMBER
-        is_ours = channel.sealing_key == self._sealing_key.public
-        return channel.closed_at_ms is None and has_numbers and is_ours
+        return channel.closed_at_ms is None and has_numbers and self._has_keys(channel)
+
+    def _has_keys(self, channel: Channel) -> bool:
+        """One channel that cannot be sealed for must not hold up the others."""
+        try:
+            self.keys_of(channel)
+        except Refusal as refusal:
+            log.warning("cannot seal", channel=channel.number, reason=str(refusal))
+            return False
+        return True
 
     def answer(
         self, tx: Transaction, channel: Channel, answer: DownwardAnswer, now_ms: int

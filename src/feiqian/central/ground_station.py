@@ -4,7 +4,6 @@ It keeps nothing that matters: what the platform has not taken is shown again, w
 it is told in every exchange. It can read nothing that is sealed, and change nothing that is signed.
 """
 
-import asyncio
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 
@@ -109,7 +108,6 @@ class GroundStation:
         self._on_air: dict[int, _OnAir] = {}
         self._aired: set[int] = set()
         self._last_number = 0
-        self._news = asyncio.Event()
 
     async def carry(self) -> None:
         """Send and receive until the module is lost. `Refusal` unavailable then."""
@@ -127,16 +125,10 @@ class GroundStation:
             self._questions.popitem(last=False)
         self._heard.append(Heard(arrived.parcel.sender, arrived.content))
         log.info("heard", size=len(arrived.content))
-        self._news.set()
-
-    async def wait_for_news(self) -> None:
-        """Until something was heard that the platform has not been shown."""
-        await self._news.wait()
 
     async def exchange(self) -> None:
         """Show the platform what is new, and do as it says; what is not taken is shown again."""
         shown, aired = self._batch(), self._newly_aired()
-        self._news.clear()
         try:
             answered = await self._courier.post(
                 self._identity.central_url + STATIONS_PATH, self._signed(shown, aired)

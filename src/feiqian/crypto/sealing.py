@@ -70,6 +70,11 @@ def derive(private: PrivateKey, peer_public: bytes, channel_number: int) -> Chan
     return ChannelKeys(SealKey(UP, stretched[:KEY_BYTES]), SealKey(DOWN, stretched[KEY_BYTES:]))
 
 
+def check_public(public: bytes) -> None:
+    """Raise `Refusal` malformed unless it is a key that can be sealed with: a point on P-256."""
+    _point(public)
+
+
 def seal(key: SealKey, number: int, header: bytes, plain: bytes) -> bytes:
     """`plain` sealed as message `number`, bound to `header`; `TAG_BYTES` longer than `plain`."""
     if len(plain) > MAX_PLAIN_BYTES or len(header) > MAX_HEADER_BYTES:
