@@ -87,7 +87,10 @@ class ServiceWorld(ServiceParties):
             states = await self.states(request_id)
             return all(states.get(name) in ends for name in names)
 
-        await self.until(all_ended, seconds)
+        try:
+            await self.until(all_ended, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{await self.states(request_id)}: {error}") from error
         return await self.states(request_id)
 
     def held_minor(self) -> dict[str, int]:

@@ -13,7 +13,7 @@ from feiqian.outcomes import UNDECIDED, Outcome, Refusal
 from feiqian.ports import Link, Row, Transaction
 from feiqian.protocol.payment.checks import paying_transfers
 from feiqian.protocol.payment.effects import Finish
-from feiqian.protocol.payment.setup import FeeTerms, PayerPast
+from feiqian.protocol.payment.setup import FeeTerms
 from feiqian.protocol.payment.states import Role
 from feiqian.wallet.payments import Intake, Payments
 from feiqian.wallet.reconciliation import Reconciliation
@@ -34,6 +34,8 @@ _BEST = (
     SessionStage.REQUESTED,
 )
 """Which session of an order counts, if there are several: those that only offered do not."""
+_SIGNED = frozenset({SessionStage.SIGNED, SessionStage.CONFIRMED})
+"""Of a payer: by the chip, once for an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,9 @@ class FeePayments:
     async def pay(self, link: Link, terms: FeeTerms, amount_minor: int, *, offline: bool) -> Finish:
         """Pay an order over a link, or hand over again what was signed for it before."""
         await self.payments.settle_intents()
-        before = await self._signed(terms.order_id)
-        if before is not None:
-            return await self.payments.present_again(link, before.intent.nonce)
         known = await self.record(terms.order_id)
-        if known is not None and known.proven:
-            return Finish(Outcome.REPEATED, "this order was paid before", known.amount_minor)
+        if known is not None and known.stage in _SIGNED:
+            return await self.payments.present_again(link, known.nonce)
         return await self.payments.pay(link, amount_minor, offline=offline, fee=terms)
 
     async def receive(
@@ -124,13 +123,6 @@ class FeePayments:
         except Refusal as refusal:
             if refusal.outcome not in UNDECIDED:
                 raise
-
-    async def _signed(self, order_id: bytes) -> PayerPast | None:
-        known = await self.record(order_id)
-        if known is None or known.stage is not SessionStage.SIGNED:
-            return None
-        pending = await self.payments.pending(SessionStage.SIGNED)
-        return next((past for past in pending if past.intent.nonce == known.nonce), None)
 
 
 def _rank(stage: SessionStage) -> int:

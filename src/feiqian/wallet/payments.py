@@ -115,12 +115,15 @@ class Payments:
             await self._ceiling(intake)
 
     async def present_again(self, link: Link, nonce: bytes) -> Finish:
-        """Hand a pending payment to its payee over a later link, with identical bytes."""
+        """Hand a signed payment to its payee over a later link, with identical bytes.
+
+        Also one that is confirmed: its payer may have been confirmed without its payee hearing of it.
+        """
         await self.settle_intents()
-        pending = await self.pending(SessionStage.SIGNED)
-        past = next((each for each in pending if each.intent.nonce == nonce), None)
+        journal = self.holder.journal
+        past = await self.holder.around.store.read(lambda tx: journal.payment(tx, nonce))
         if past is None:
-            raise Refusal(Outcome.WRONG_SESSION, "expected a payment that is still pending")
+            raise Refusal(Outcome.WRONG_SESSION, "expected a payment that the chip has signed")
         return await self._run(self._payer(past, on_link=True), link)
 
     def _check_offline(self, now: Moment) -> None:

@@ -1,6 +1,6 @@
 """A wallet as the purse of a vehicle or an entity: it fits `vehicle.purse.Purse` without knowing it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from feiqian.crypto.certificates import parse_certificate
 from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome
@@ -71,12 +71,12 @@ class WalletPurse:
     async def _settlement(self, order_id: bytes, side: Side, finish: Finish) -> Settlement:
         """What the session ended as; what the wallet kept of it counts more than its outcome."""
         known = await self.settlement(order_id)
-        if known is not None and (known.outcome in SUCCESSES or known.signed):
-            return known
         outcome = finish.outcome
+        if known is not None and (known.outcome in SUCCESSES or known.signed):
+            return replace(known, heard=outcome in SUCCESSES)
         if outcome in SUCCESSES:
             outcome = Outcome.UNAVAILABLE
-        return Settlement(outcome, finish.detail, side)
+        return Settlement(outcome, finish.detail, side, by_chip=finish.by_chip)
 
     async def settlement(self, order_id: bytes) -> Settlement | None:
         """What is known of an order's payment."""

@@ -44,6 +44,10 @@ from feiqian.wallet.session_rows import (
 from feiqian.wire.envelope import MAX_MESSAGE_BYTES, encode_message
 from feiqian.wire.payment import OFFER, PaymentConfirmed
 
+_PAST = (
+    "SELECT nonce, pay, peer_certificate, by_identifier, request, full_request, fee_order"
+    " FROM sessions"
+)
 OFFERS_KEPT = 256
 """Offers to managers that led to nothing are forgotten beyond this many."""
 
@@ -179,11 +183,18 @@ class Journal:
     def payments(self, tx: Transaction, stage: SessionStage) -> list[PayerPast]:
         """Payments of ours at `stage` (intended or signed), oldest first."""
         rows = tx.query(
-            "SELECT nonce, pay, peer_certificate, by_identifier, request, full_request, fee_order"
-            " FROM sessions WHERE role = ? AND stage = ? ORDER BY opened_at_ms, nonce",
+            f"{_PAST} WHERE role = ? AND stage = ? ORDER BY opened_at_ms, nonce",
             (Role.PAYER, stage),
         )
         return [self._past(tx, row) for row in rows]
+
+    def payment(self, tx: Transaction, nonce: bytes) -> PayerPast | None:
+        """A payment of ours that the chip has signed, confirmed or not; None for any other."""
+        rows = tx.query(
+            f"{_PAST} WHERE role = ? AND nonce = ? AND stage IN (?, ?)",
+            (Role.PAYER, nonce, SessionStage.SIGNED, SessionStage.CONFIRMED),
+        )
+        return self._past(tx, rows[0]) if rows else None
 
     def _past(self, tx: Transaction, row: Row) -> PayerPast:
         nonce, pay_raw, certificate_raw, by_identifier, request, full, fee_order = row

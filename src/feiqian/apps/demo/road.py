@@ -12,7 +12,7 @@ from pathlib import Path
 from feiqian.adapters.clock import SystemClock, system_entropy
 from feiqian.apps.demo.buses import Join, open_buses
 from feiqian.crypto.suites import PrivateKey, Suite
-from feiqian.protocol.service.states import State
+from feiqian.protocol.service.states import ENDS, State
 from feiqian.tasks import running
 from feiqian.testing.memory_store import MemoryStore
 from feiqian.testing.trial_site import TrialSite
@@ -25,6 +25,7 @@ from feiqian.vehicle.party import Office
 from feiqian.vehicle.post import Post
 from feiqian.vehicle.provider.provider import OwnEntity, Provider, state
 from feiqian.vehicle.schema import MIGRATIONS
+from feiqian.vehicle.service_rows import LogLine
 from feiqian.vehicle.tariffs.pricing import fee_of
 from feiqian.vehicle.tariffs.shelf import example_tariff
 from feiqian.wallet.purse import WalletPurse
@@ -131,6 +132,16 @@ async def drive_until(car: VehicleClient, request: bytes, states: frozenset[Stat
         await _a_while()
     record = await car.service(request)
     return State.START if record is None else record.state
+
+
+async def closed_log(server: ManagementServer, request: bytes) -> list[LogLine]:
+    """What the server wrote down of a service, once both receipts have come, or patience ends."""
+    for _ in range(PATIENCE_LOOKS):
+        log = await server.log(request)
+        if log and log[-1].state in ENDS:
+            return log
+        await _a_while()
+    return await server.log(request)
 
 
 async def _a_while() -> None:

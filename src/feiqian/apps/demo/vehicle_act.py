@@ -1,7 +1,7 @@
 """The act on the road: a car is charged and pays, and its chip is locked all the while."""
 
 from feiqian.apps.demo.acts import Facts
-from feiqian.apps.demo.road import CHARGER, PROVIDER, drive_until, open_road
+from feiqian.apps.demo.road import CHARGER, PROVIDER, closed_log, drive_until, open_road
 from feiqian.apps.demo.stage import FIRST, SECOND, Stage
 from feiqian.money.amounts import format_amount
 from feiqian.protocol.service.states import ENDS, State
@@ -30,7 +30,7 @@ async def charge(stage: Stage) -> Facts:
                 f" {format_amount(CEILING_MINOR)}, and is locked now."
             )
             state = await drive_until(car, request, ENDS)
-            log = await server.log(request)
+            log = await closed_log(server, request)
         stage.expect(state is State.PAID, f"the service to end paid, not {state}")
         after = [_held_minor(wallet) for wallet in (payer, payee)]
         paid_minor = before[0] - after[0]

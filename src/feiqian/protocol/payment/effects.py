@@ -82,6 +82,8 @@ class Finish:
     """The other wallet's number, once known."""
     loaded: bool = True
     """Payee: whether the chip holds the new currency already; if not, synchronising loads it."""
+    by_chip: bool = False
+    """Payer: our own chip refused; no peer or link can make it say so."""
 
 
 Effect = Send | PerformOnChip | AskServer | Probe | Keep | Approve | SetTimer | Finish

@@ -55,6 +55,7 @@ class PaymentMachine:
         """What is paid, once known."""
         self._reason = Refusal(Outcome.CANCELLED, "nothing happened")
         self._peer_knows = True
+        self._chip_refused = False
         self._last_message = b""
 
     def handle(self, fact: Fact, now: Moment) -> Sequence[Effect]:
@@ -152,7 +153,7 @@ class PaymentMachine:
         return (Send(Refused(self._reason.outcome, self._reason.detail[:MAX_DETAIL])),)
 
     def _finish(self, outcome: Outcome, detail: str, *, loaded: bool = True) -> Finish:
-        return Finish(outcome, detail, self.amount_minor, self.peer, loaded)
+        return Finish(outcome, detail, self.amount_minor, self.peer, loaded, self._chip_refused)
 
 
 def _method(prefix: str, state: State) -> str:

@@ -124,4 +124,5 @@ class PayerMachine(HandingOver):
 
     def _enter_keeping_refusal(self, _: Moment) -> Sequence[Effect]:
         reason = self._reason
+        self._chip_refused = self._past is None  # a later run only learns that it never signed
         return (Keep(SessionRefused(self.agreement.nonce, reason.outcome, reason.detail)),)

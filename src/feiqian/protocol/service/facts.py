@@ -37,6 +37,10 @@ class Settlement:
     """Payer: whether the chip has signed transfers for this order."""
     reconciled: bool = True
     """Payee: whether the issuers have verified it."""
+    heard: bool = False
+    """Payer: the payee itself has told us so; proven but not heard, the payee may not know of it."""
+    by_chip: bool = False
+    """Payer: our own chip refused; what a link or a peer says is never final."""
 
 
 @dataclass(frozen=True, slots=True)

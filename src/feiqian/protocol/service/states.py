@@ -21,6 +21,7 @@ class State(StrEnum):
     PAYING = "paying"
     SETTLING = "settling"
     OWING = "owing"
+    PRESENTING = "presenting"
     # provider
     OFFERED = "offered"
     # management
@@ -84,6 +85,7 @@ class Event(StrEnum):
     PAID = "paid"
     PAID_OFFLINE = "paid offline"
     SIGNED = "signed, not confirmed"
+    PROVEN = "proven, not heard of by the payee"
     OWED = "cannot pay now"
     TOPPED_UP = "topped up"
     PAYER_RECEIPT = "payer's receipt"

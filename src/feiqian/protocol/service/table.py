@@ -17,7 +17,9 @@ next state, and the state says what the party has to say and do.
 6. A low balance owes: the order stays open and shown, and is paid after a top-up until it runs out
    (V-10). A vehicle that leaves before it was served pays nothing; one that leaves later pays what it
    used until then, however late the entity hears of it. A receipt that comes after the order ran out corrects `UNPAID`.
-7. `PAID_OFFLINE` becomes `PAID` when the entity's wallet has reconciled (V-10), and `DISPUTED` is what
+7. A vehicle that was confirmed without the entity (it went to the payee's manager itself) has paid; it
+   presents the same bytes to the entity until that knows, or the management server has closed.
+8. `PAID_OFFLINE` becomes `PAID` when the entity's wallet has reconciled (V-10), and `DISPUTED` is what
    two receipts that do not agree end in (V-11).
 """
 
@@ -75,6 +77,7 @@ _VEHICLE = {
     _S.PAYING: {
         _E.PAID: _S.PAID,
         _E.PAID_OFFLINE: _S.PAID_OFFLINE,
+        _E.PROVEN: _S.PRESENTING,
         _E.SIGNED: _S.SETTLING,
         _E.OWED: _S.OWING,
         _E.CHIP_REFUSED: _S.REFUSED,
@@ -83,6 +86,13 @@ _VEHICLE = {
     _S.SETTLING: {
         _E.PAID: _S.PAID,
         _E.PAID_OFFLINE: _S.PAID_OFFLINE,
+        _E.PROVEN: _S.PRESENTING,
+    },
+    _S.PRESENTING: {
+        _E.PAID: _S.PAID,
+        _E.CLOSED_PAID: _S.PAID,
+        _E.CLOSED_DISPUTED: _S.DISPUTED,
+        _E.EXPIRED: _S.PAID,
     },
     _S.OWING: {
         _E.TOPPED_UP: _S.PAYING,

@@ -7,7 +7,7 @@ server orders is put aside here, and would be refused by the chip.
 
 from typing import ClassVar
 
-from feiqian.outcomes import SUCCESSES, UNDECIDED, Outcome, Refusal
+from feiqian.outcomes import SUCCESSES, Outcome, Refusal
 from feiqian.protocol.service.facts import (
     CancelAsked,
     ChipAuthorised,
@@ -40,6 +40,8 @@ REQUEST_PATIENCE_MS = 120_000
 """How long a vehicle waits for an offer."""
 GRACE_MS = 300_000
 """How long after the bounds it knows of a vehicle still waits for the management server's word."""
+PRESENT_MS = 24 * 3600 * 1000
+"""How long an entity that may not know that it was paid is shown so again."""
 OWES = frozenset(
     {
         Outcome.INSUFFICIENT_BALANCE,
@@ -158,17 +160,25 @@ class VehicleMachine(FeeSide[VehicleService]):
     # Payment -------------------------------------------------------------------------------------
     def _on_fee_settled(self, fact: FeeSettled, _: Moment) -> Event | None:
         settlement = fact.settlement
+        if self.record.state is State.PRESENTING:
+            return Event.PAID if settlement.heard else None  # its receipt was given
         self._because(settlement.outcome, settlement.detail)
         if settlement.outcome in SUCCESSES:
-            return self._paid(settlement)
+            event = self._paid(settlement)
+            return event if settlement.heard or settlement.offline else Event.PROVEN
         if settlement.signed:
             return Event.SIGNED
-        if settlement.outcome in UNDECIDED or settlement.outcome is Outcome.CANCELLED:
-            return None  # nothing moved, and nothing is decided: it is tried again
-        return Event.OWED if settlement.outcome in OWES else Event.CHIP_REFUSED
+        if settlement.outcome in OWES:
+            return Event.OWED
+        # Nothing moved. Only our own chip can refuse an order; after anything else it is tried again.
+        return Event.CHIP_REFUSED if settlement.by_chip else None
 
     def _on_funds_arrived(self, fact: FundsArrived, _: Moment) -> Event | None:
         return Event.TOPPED_UP if fact.spendable_minor >= self.record.amount_minor else None
+
+    def _enter_presenting(self, now: Moment) -> None:
+        self._set(deadline_ms=now.midpoint_ms + PRESENT_MS)
+        self._receipt()
 
     def _enter_owing(self, _: Moment) -> None:
         self._tell_owed()

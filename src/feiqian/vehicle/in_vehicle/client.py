@@ -44,9 +44,9 @@ _DRIVING = frozenset({State.AUTHORISED, State.SERVED, State.CANCELLING})
 """While where the vehicle stands matters."""
 _ATTENDED = frozenset({State.SERVED, State.CANCELLING})
 """While an entity without a network may have something for the management server."""
-_PATIENT = _ATTENDED | {State.OWING}
+_PATIENT = _ATTENDED | {State.OWING, State.PRESENTING}
 """What a slow look is enough for, if nothing can be carried."""
-_BUSY = frozenset({State.AUTHORISING, State.PAYING, State.SETTLING, State.OWING}) | _ATTENDED
+_BUSY = _PATIENT | {State.AUTHORISING, State.PAYING, State.SETTLING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class VehicleClient(Party[VehicleService]):
         for record in records:
             if self._patience.may(_effort(record), self._now_ms()):
                 await self._attend_to(record)
-        patient = frozenset({State.OWING}) if self._visits.can_carry else _PATIENT
+        patient = _PATIENT - _ATTENDED if self._visits.can_carry else _PATIENT
         return any(record.state not in patient for record in records)
 
     async def _attend_to(self, record: VehicleService) -> None:
@@ -208,6 +208,8 @@ class VehicleClient(Party[VehicleService]):
                 after = await self._pay(record)
             case State.SETTLING:
                 after = await self._settle(record)
+            case State.PRESENTING:
+                after = await self._hand_over(record)
             case State.OWING:
                 spendable_minor = await self._purse.spendable_minor()
                 after = await self.tell(record.request_id, FundsArrived(spendable_minor))
@@ -238,10 +240,7 @@ class VehicleClient(Party[VehicleService]):
         known = await self._purse.settlement(order.order_id)
         if known is not None and (known.signed or known.outcome in SUCCESSES):
             return await self.tell(record.request_id, FeeSettled(known))
-        settlement = await self._visits.pay(record)
-        if settlement is None:
-            return None
-        return await self.tell(record.request_id, FeeSettled(settlement))
+        return await self._hand_over(record)
 
     async def _settle(self, record: VehicleService) -> VehicleService | None:
         """The chip has signed: present the same bytes until there is a proof."""
@@ -249,10 +248,15 @@ class VehicleClient(Party[VehicleService]):
         await self._purse.settle()
         known = await self._purse.settlement(order.order_id)
         if known is None or known.outcome not in SUCCESSES:
-            known = await self._visits.pay(record)
-        if known is None:
-            return None
+            return await self._hand_over(record)
         return await self.tell(record.request_id, FeeSettled(known))
+
+    async def _hand_over(self, record: VehicleService) -> VehicleService | None:
+        """Pay at the entity, or hand it once more what the chip has signed for the order."""
+        settlement = await self._visits.pay(record)
+        if settlement is None:
+            return None
+        return await self.tell(record.request_id, FeeSettled(settlement))
 
 
 def _effort(record: VehicleService) -> bytes:
