@@ -7,7 +7,7 @@ import msgspec
 
 from feiqian.apps import road as roads
 from feiqian.apps.configuration import load, write_toml
-from feiqian.apps.output import Output, command
+from feiqian.apps.output import Output, command, counted
 from feiqian.apps.road_options import road_option, run_until_ended
 from feiqian.crypto.suite_names import suite_named
 from feiqian.vehicle.management.members import Registered
@@ -57,7 +57,9 @@ async def serve(output: Output, road: Path, name: str) -> None:
     async with roads.opened(road / name, output.progress, patient=True) as (config, office):
         own = [_own(each) for each in config.entities]
         public_key = office.post.key.public.hex()
-        output.result(Made(name, public_key), f"{name} offers {len(own)} entities")
+        output.result(
+            Made(name, public_key), f"{name} offers {counted(len(own), 'entity', 'entities')}"
+        )
         await run_until_ended(Provider(office, config.management, own).run())
 
 

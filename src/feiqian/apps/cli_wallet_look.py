@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from feiqian.apps import wallet_text
-from feiqian.apps.output import Output, command
+from feiqian.apps.output import Output, command, counted
 from feiqian.apps.wallet_options import opened_wallet, wallet_option
 from feiqian.money.amounts import format_amount
 from feiqian.wallet import history as histories
@@ -28,7 +28,8 @@ async def balance(output: Output, folder: Path) -> None:
         number = opened.number
     output.result(
         answer,
-        f"{number} holds {format_amount(answer.held_minor)} in {answer.piece_count} pieces;"
+        f"{number} holds {format_amount(answer.held_minor)}"
+        f" in {counted(answer.piece_count, 'piece', 'pieces')};"
         f" {format_amount(answer.spendable_minor)} can be spent now",
         *wallet_text.balance_lines(answer),
     )

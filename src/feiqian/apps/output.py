@@ -24,6 +24,11 @@ EXIT_UNDECIDED = 3
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """As in ``1 piece``, ``2 pieces``."""
+    return f"{count} {one if count == 1 else many}"
+
+
 class Output:
     """Where a command says what it found."""
 
