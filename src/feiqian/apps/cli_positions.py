@@ -1,6 +1,5 @@
 """``feiqian positions``: the management server, which matches positions and orders fees."""
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -20,17 +19,14 @@ from feiqian.apps.road_options import (
     run_until_ended,
     started_with,
 )
-from feiqian.apps.tariff_files import TARIFFS, shelf_of
+from feiqian.apps.tariff_files import TARIFFS, PriceFolder
 from feiqian.crypto.suite_names import DEFAULT_SUITE, SUITE_NAMES, suite_named
 from feiqian.crypto.trust import TrustStore
 from feiqian.tasks import until_one_ends
 from feiqian.vehicle import service_rows
 from feiqian.vehicle.management.server import ManagementServer
 from feiqian.vehicle.service_rows import LogLine
-from feiqian.vehicle.tariffs.pricing import fee_of
-from feiqian.vehicle.tariffs.shelf import TariffShelf
 from feiqian.wire.service import Member
-from feiqian.wire.usage import Fee, Usage
 
 ROOT_FILE = "root.cose"
 
@@ -113,8 +109,7 @@ async def _serve(output: Output, road: Path, with_broker: bool) -> None:
     ):
         trust = read_root(folder / ROOT_FILE, office.post.suite)
         await _learn_directory(trust, config.network_url)
-        shelf = shelf_of(folder / TARIFFS)
-        server = ManagementServer(office, trust, partial(_price, shelf))
+        server = ManagementServer(office, trust, PriceFolder(folder / TARIFFS).price)
         await server.recall()
         output.result(
             Founded(config.name, bus, config.management_key), f"{config.name} serves at {bus}"
@@ -149,10 +144,6 @@ async def _learn_directory(trust: TrustStore, url: str) -> None:
         trust.learn_directory(await courier.get(f"{url}/v1/directory"))
     finally:
         await courier.close()
-
-
-def _price(shelf: TariffShelf, tariff: str, usage: Usage) -> Fee:
-    return fee_of(shelf.tariff(tariff), usage)
 
 
 positions.add_command(admit)

@@ -70,8 +70,10 @@ def load(path: Path, shape: type[C]) -> C:
 
 
 def write_toml(path: Path, value: msgspec.Struct) -> None:
-    """Write a configuration file."""
-    path.write_bytes(msgspec.toml.encode(value))
+    """Write a configuration file; who reads it meanwhile sees the old one or the new one, whole."""
+    written = path.with_name(f".{path.name}.new")
+    written.write_bytes(msgspec.toml.encode(value))
+    written.replace(path)
 
 
 def write_secret(path: Path, secret: str) -> None:

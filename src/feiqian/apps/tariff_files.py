@@ -7,8 +7,10 @@ before, and whoever does so now, agree.
 from pathlib import Path
 
 from feiqian.outcomes import Outcome, Refusal
+from feiqian.vehicle.tariffs.pricing import fee_of
 from feiqian.vehicle.tariffs.shelf import EXAMPLES, TariffShelf, example_tariff
 from feiqian.vehicle.tariffs.tariff import MAX_TARIFF_BYTES, Tariff, read_tariff
+from feiqian.wire.usage import Fee, Usage
 
 TARIFFS = "tariffs"
 """The folder of a party that has some."""
@@ -40,6 +42,23 @@ def shelf_of(folder: Path, *more: Path) -> TariffShelf:
     shipped = [example_tariff(service) for service in EXAMPLES]
     given = [tariff_at(path) for path in (*sorted(folder.glob("*.toml")), *more)]
     return TariffShelf([*shipped, *given])
+
+
+class PriceFolder:
+    """Prices by the tariffs of a folder; a name not known yet is looked for there once more."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shelf = shelf_of(folder)
+
+    def price(self, name: str, usage: Usage) -> Fee:
+        """`ManagementSetup`'s pricing. `Refusal` unknown_identifier, and as `fee_of` names it."""
+        try:
+            tariff = self._shelf.tariff(name)
+        except Refusal:
+            self._shelf = shelf_of(self._folder)
+            tariff = self._shelf.tariff(name)
+        return fee_of(tariff, usage)
 
 
 def _document(path: Path) -> bytes:

@@ -57,8 +57,13 @@ class Provider(Party[ProviderService]):
         offer_valid_ms: int = OFFER_VALID_MS,
     ) -> None:
         super().__init__(office)
-        self._entities = sorted(entities, key=lambda entity: entity.name)
+        self._entities: list[OwnEntity] = []
+        self.offer(entities)
         self._setup = ProviderSetup(self.name, management, offer_valid_ms, self._choose)
+
+    def offer(self, entities: Sequence[OwnEntity]) -> None:
+        """Offer these from now on, and no others."""
+        self._entities = sorted(entities, key=lambda entity: entity.name)
 
     def _choose(self, request: ServiceRequest) -> OfferedEntity:
         for entity in self._entities:
